@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describe } from './describe.ts';
+import { type EventDetail, eventCatalogue, stampEvent } from './event.ts';
+import { formatBytes, formatCount, formatMillis } from './quantity.ts';
+
+const gateway = { type: 'gateway', name: 'lyon' } as const;
+const link = { type: 'link', name: 'fibre' } as const;
+const tunnel = { type: 'tunnel', name: 'head-office' } as const;
+const path = { type: 'path', tunnel: 'head-office', id: 2, link: 'lte' } as const;
+const peer = { type: 'peer', address: '198.51.100.7:4500' } as const;
+
+const golden: readonly [EventDetail, string][] = [
+  [
+    {
+      kind: 'daemonStarted',
+      subject: gateway,
+      evidence: { version: '0.1.0', pid: 77, links: 2, tunnels: 1 },
+    },
+    'Gateway lyon started: version 0.1.0, process 77, 2 links, 1 tunnel.',
+  ],
+  [
+    { kind: 'daemonStopping', subject: gateway, evidence: { reason: 'SIGTERM' } },
+    'Gateway lyon is stopping: SIGTERM.',
+  ],
+  [
+    { kind: 'networkApplied', subject: gateway, evidence: { changes: ['rule 1000 added', 'route added'] } },
+    "Gateway lyon changed the machine's network: rule 1000 added, route added.",
+  ],
+  [
+    { kind: 'networkTrouble', subject: gateway, evidence: { problems: ['table 5001: no such device'] } },
+    "Gateway lyon could not bring the machine's network to the wanted state: table 5001: no such device.",
+  ],
+  [
+    { kind: 'adoptedLeftovers', subject: gateway, evidence: { adopted: ['bs-head'], removed: [] } },
+    'Gateway lyon found what an earlier run left: adopted bs-head; removed nothing.',
+  ],
+  [
+    { kind: 'dataplaneRestarted', subject: gateway, evidence: { reason: 'exit code 1' } },
+    'Gateway lyon restarted its packet worker: exit code 1.',
+  ],
+  [
+    { kind: 'diskTrouble', subject: gateway, evidence: { path: '/state/journal.jsonl', reason: 'ENOSPC' } },
+    'Gateway lyon cannot write /state/journal.jsonl: ENOSPC; the journal is kept in memory.',
+  ],
+  [
+    {
+      kind: 'diskRecovered',
+      subject: gateway,
+      evidence: { path: '/state/journal.jsonl', entriesWritten: 3, entriesLost: 1 },
+    },
+    'Gateway lyon can write /state/journal.jsonl again: 3 entries made up for, 1 entry lost.',
+  ],
+  [
+    {
+      kind: 'hostileInput',
+      subject: gateway,
+      evidence: { counts: { unknownSpi: 12, replayed: 0, malformed: 3 } },
+    },
+    'Gateway lyon dropped input that is not from its peers: unknownSpi 12, malformed 3.',
+  ],
+  [
+    {
+      kind: 'linkUp',
+      subject: link,
+      evidence: { interface: 'eth1', addresses: ['192.0.2.2', '2001:db8::2'], nextHops: [] },
+    },
+    'Link fibre is up: 192.0.2.2, 2001:db8::2 on eth1, next hop none (on-link).',
+  ],
+  [
+    { kind: 'linkDown', subject: link, evidence: { interface: 'eth1', reason: 'no carrier' } },
+    'Link fibre is down: no carrier (eth1).',
+  ],
+  [
+    { kind: 'linkChanged', subject: link, evidence: { what: 'addresses', before: ['192.0.2.2'], after: [] } },
+    'Link fibre has other addresses: 192.0.2.2 became none.',
+  ],
+  [
+    { kind: 'tunnelConnecting', subject: tunnel, evidence: { remote: '198.51.100.1:4500', attempt: 3 } },
+    'Tunnel head-office is connecting to 198.51.100.1:4500, attempt 3.',
+  ],
+  [
+    {
+      kind: 'tunnelUp',
+      subject: tunnel,
+      evidence: {
+        remote: '198.51.100.1',
+        fingerprint: 'SHA256:abc',
+        interface: 'bs-head',
+        mtu: 1418,
+        generation: 1,
+      },
+    },
+    'Tunnel head-office is up: bs-head (MTU 1418) to 198.51.100.1, key generation 1, peer SHA256:abc.',
+  ],
+  [
+    { kind: 'tunnelDown', subject: tunnel, evidence: { reason: 'every path is down', upMillis: 7_500_000 } },
+    'Tunnel head-office is down after 2 h 05 min: every path is down.',
+  ],
+  [
+    { kind: 'tunnelRekeyed', subject: tunnel, evidence: { generation: 2, reason: 'one hour is over' } },
+    'Tunnel head-office has new keys, generation 2: one hour is over.',
+  ],
+  [
+    {
+      kind: 'rekeyFailed',
+      subject: tunnel,
+      evidence: { generation: 3, reason: 'no answer', retryMillis: 10_000 },
+    },
+    'Tunnel head-office could not make keys of generation 3: no answer; next attempt in 10 s.',
+  ],
+  [
+    { kind: 'pathAdded', subject: path, evidence: { local: '10.0.0.2:4500', remote: '198.51.100.1:4500' } },
+    'Path 2 of head-office over lte was added: 10.0.0.2:4500 to 198.51.100.1:4500.',
+  ],
+  [
+    { kind: 'pathRemoved', subject: path, evidence: { reason: 'the link has no address' } },
+    'Path 2 of head-office over lte was removed: the link has no address.',
+  ],
+  [
+    {
+      kind: 'pathUp',
+      subject: path,
+      evidence: { local: '10.0.0.2:4500', remote: '198.51.100.1:4500', rttMillis: 41.2, downMillis: 3_200 },
+    },
+    'Path 2 of head-office over lte is up: 10.0.0.2:4500 to 198.51.100.1:4500, round trip 41 ms, after 3.2 s down.',
+  ],
+  [
+    {
+      kind: 'pathSuspect',
+      subject: path,
+      evidence: { unansweredProbes: 1, lastHeardMillis: 310, rttMillis: 0.42 },
+    },
+    'Path 2 of head-office over lte is suspect: 1 probe unanswered, last heard 310 ms ago, usual round trip 0.4 ms.',
+  ],
+  [
+    {
+      kind: 'pathDown',
+      subject: path,
+      evidence: { unansweredProbes: 4, oldestUnacknowledgedMillis: 812, lastHeardMillis: 950, rttMillis: 41 },
+    },
+    'Path 2 of head-office over lte is down: 4 probes unanswered, oldest packet unacknowledged for 812 ms, last heard 950 ms ago, usual round trip 41 ms.',
+  ],
+  [
+    {
+      kind: 'pathMoved',
+      subject: path,
+      evidence: { before: '203.0.113.5:4500', after: '203.0.113.9:61022' },
+    },
+    'Path 2 of head-office over lte has another remote address: 203.0.113.5:4500 became 203.0.113.9:61022.',
+  ],
+  [
+    {
+      kind: 'peerRefused',
+      subject: peer,
+      evidence: { reason: 'its key is not configured', fingerprint: 'SHA256:x' },
+    },
+    'Peer 198.51.100.7:4500 was refused: its key is not configured (key SHA256:x).',
+  ],
+  [
+    { kind: 'controlError', subject: tunnel, evidence: { code: 'BS_X', message: 'the message is too long' } },
+    'Tunnel head-office failed on the control channel: BS_X the message is too long.',
+  ],
+];
+
+test('every kind has its sentence', () => {
+  for (const [detail, sentence] of golden)
+    assert.equal(describe(stampEvent(detail, '2026-11-20T12:00:00.000Z')), sentence);
+  assert.deepEqual(golden.map(([detail]) => detail.kind).sort(), Object.keys(eventCatalogue).sort());
+});
+
+test('what a stranger sent cannot steer the terminal', () => {
+  const event = stampEvent(
+    { kind: 'peerRefused', subject: peer, evidence: { reason: 'name "\u001b[2J\n\u202e"' } },
+    '2026-11-20T12:00:00.000Z',
+  );
+  assert.equal(describe(event), 'Peer 198.51.100.7:4500 was refused: name "?[2J??".');
+});
+
+test('figures have a unit and at most three digits', () => {
+  const millis: [number, string][] = [
+    [0, '0 ms'],
+    [0.42, '0.4 ms'],
+    [9.96, '10 ms'],
+    [999.4, '999 ms'],
+    [999.6, '1 s'],
+    [3_210, '3.2 s'],
+    [59_400, '59 s'],
+    [59_600, '1 min 00 s'],
+    [3_599_600, '1 h 00 min'],
+    [90_000_000, '1 d 1 h'],
+    [Number.NaN, 'unknown'],
+    [-5, '-5 ms'],
+  ];
+  for (const [value, text] of millis) assert.equal(formatMillis(value), text);
+  assert.deepEqual([0, 512, 1_000, 1_536, 10 * 1024 ** 2, 3 * 1024 ** 4].map(formatBytes), [
+    '0 B',
+    '512 B',
+    '1 KiB',
+    '1.5 KiB',
+    '10 MiB',
+    '3 TiB',
+  ]);
+  assert.deepEqual([0, 950, 999.6, 12_345, 4_000_000].map(formatCount), ['0', '950', '1 k', '12 k', '4 M']);
+});

@@ -1,0 +1,128 @@
+/**
+ * An event as one sentence for a person: who, what, and the evidence. The text may change between versions; programs
+ * match on `kind` and read `evidence`.
+ */
+
+import type { JournalEvent, PathEvidence } from './event.ts';
+import { formatMillis, plural } from './quantity.ts';
+import { nameSubject } from './subject.ts';
+
+/** One line, without the time, ending in a full stop; no control characters, whatever a stranger has sent. */
+export function describe(event: JournalEvent): string {
+  return `${printable(`${nameSubject(event.subject)} ${predicate(event)}`)}.`;
+}
+
+function predicate(event: JournalEvent): string {
+  switch (event.kind) {
+    case 'daemonStarted': {
+      const { version, pid, links, tunnels } = event.evidence;
+      return `started: version ${version}, process ${pid}, ${plural(links, 'link')}, ${plural(tunnels, 'tunnel')}`;
+    }
+    case 'daemonStopping':
+      return `is stopping: ${event.evidence.reason}`;
+    case 'networkApplied':
+      return `changed the machine's network: ${list(event.evidence.changes, 'nothing to do')}`;
+    case 'networkTrouble':
+      return `could not bring the machine's network to the wanted state: ${list(event.evidence.problems, 'no reason given')}`;
+    case 'adoptedLeftovers': {
+      const { adopted, removed } = event.evidence;
+      return `found what an earlier run left: adopted ${list(adopted, 'nothing')}; removed ${list(removed, 'nothing')}`;
+    }
+    case 'dataplaneRestarted':
+      return `restarted its packet worker: ${event.evidence.reason}`;
+    case 'diskTrouble':
+      return `cannot write ${event.evidence.path}: ${event.evidence.reason}; the journal is kept in memory`;
+    case 'diskRecovered':
+      return recovered(event.evidence);
+    case 'hostileInput':
+      return `dropped input that is not from its peers: ${counts(event.evidence.counts)}`;
+    case 'linkUp': {
+      const { interface: device, addresses, nextHops } = event.evidence;
+      return `is up: ${list(addresses, 'no address')} on ${device}, next hop ${list(nextHops, 'none (on-link)')}`;
+    }
+    case 'linkDown':
+      return `is down: ${event.evidence.reason} (${event.evidence.interface})`;
+    case 'linkChanged': {
+      const { what, before, after } = event.evidence;
+      const thing = what === 'addresses' ? 'addresses' : 'next hops';
+      return `has other ${thing}: ${list(before, 'none')} became ${list(after, 'none')}`;
+    }
+    case 'tunnelConnecting':
+      return `is connecting to ${event.evidence.remote}, attempt ${event.evidence.attempt}`;
+    case 'tunnelUp': {
+      const { remote, fingerprint, interface: device, mtu, generation } = event.evidence;
+      return `is up: ${device} (MTU ${mtu}) to ${remote}, key generation ${generation}, peer ${fingerprint}`;
+    }
+    case 'tunnelDown':
+      return `is down${after(event.evidence.upMillis)}: ${event.evidence.reason}`;
+    case 'tunnelRekeyed':
+      return `has new keys, generation ${event.evidence.generation}: ${event.evidence.reason}`;
+    case 'rekeyFailed': {
+      const { generation, reason, retryMillis } = event.evidence;
+      const retry = retryMillis === undefined ? '' : `; next attempt in ${formatMillis(retryMillis)}`;
+      return `could not make keys of generation ${generation}: ${reason}${retry}`;
+    }
+    case 'pathAdded':
+      return `was added: ${event.evidence.local} to ${event.evidence.remote}`;
+    case 'pathRemoved':
+      return `was removed: ${event.evidence.reason}`;
+    case 'pathUp': {
+      const { local, remote, rttMillis, downMillis } = event.evidence;
+      const rtt = rttMillis === undefined ? '' : `, round trip ${formatMillis(rttMillis)}`;
+      const gap = downMillis === undefined ? '' : `, after ${formatMillis(downMillis)} down`;
+      return `is up: ${local} to ${remote}${rtt}${gap}`;
+    }
+    case 'pathSuspect':
+      return `is suspect: ${pathEvidence(event.evidence)}`;
+    case 'pathDown': {
+      const reason = event.evidence.reason === undefined ? '' : `${event.evidence.reason}; `;
+      return `is down: ${reason}${pathEvidence(event.evidence)}`;
+    }
+    case 'pathMoved':
+      return `has another remote address: ${event.evidence.before} became ${event.evidence.after}`;
+    case 'peerRefused': {
+      const key = event.evidence.fingerprint === undefined ? '' : ` (key ${event.evidence.fingerprint})`;
+      return `was refused: ${event.evidence.reason}${key}`;
+    }
+    case 'controlError':
+      return `failed on the control channel: ${event.evidence.code} ${event.evidence.message}`;
+  }
+}
+
+function pathEvidence(evidence: PathEvidence): string {
+  const parts = [`${plural(evidence.unansweredProbes, 'probe')} unanswered`];
+  if (evidence.oldestUnacknowledgedMillis !== undefined)
+    parts.push(`oldest packet unacknowledged for ${formatMillis(evidence.oldestUnacknowledgedMillis)}`);
+  parts.push(
+    evidence.lastHeardMillis === undefined
+      ? 'never heard'
+      : `last heard ${formatMillis(evidence.lastHeardMillis)} ago`,
+  );
+  if (evidence.rttMillis !== undefined) parts.push(`usual round trip ${formatMillis(evidence.rttMillis)}`);
+  return parts.join(', ');
+}
+
+function recovered(evidence: { path: string; entriesWritten: number; entriesLost: number }): string {
+  const lost = evidence.entriesLost === 0 ? '' : `, ${plural(evidence.entriesLost, 'entry', 'entries')} lost`;
+  return `can write ${evidence.path} again: ${plural(evidence.entriesWritten, 'entry', 'entries')} made up for${lost}`;
+}
+
+function counts(byReason: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(byReason)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${reason} ${count}`);
+  return list(parts, 'nothing');
+}
+
+function after(upMillis: number | undefined): string {
+  return upMillis === undefined ? '' : ` after ${formatMillis(upMillis)}`;
+}
+
+function list(items: readonly string[], empty: string): string {
+  return items.length === 0 ? empty : items.join(', ');
+}
+
+function printable(text: string): string {
+  // A refused peer's names reach the operator's terminal: no escape sequences, no line breaks.
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}

@@ -1,0 +1,127 @@
+/**
+ * The events of the journal: what happened, to whom, and the evidence for it.
+ *
+ * Contract: kinds are stable names (other programs match on them) and are never reused for something else. Every
+ * automatic decision of the daemon is one of these, with the figures it was made from. Times are ISO 8601 in UTC and
+ * come in as arguments; durations are milliseconds. Source: S1.3, S1.11 (a record with time, status and the failed
+ * polls), S4.11.
+ */
+
+import type { GatewaySubject, LinkSubject, PathSubject, PeerSubject, TunnelSubject } from './subject.ts';
+
+/** `alarm` wants a person now, `warning` today; `notice` is a change of state, `info` the daily business. */
+export type Severity = 'info' | 'notice' | 'warning' | 'alarm';
+
+/** The figures that a verdict over a path was made from; absent = never measured. */
+export type PathEvidence = {
+  readonly unansweredProbes: number;
+  readonly oldestUnacknowledgedMillis?: number;
+  readonly rttMillis?: number;
+  readonly lastHeardMillis?: number;
+};
+
+type Happening<Kind extends string, Subject, Evidence> = {
+  readonly kind: Kind;
+  readonly subject: Subject;
+  readonly evidence: Evidence;
+};
+
+type GatewayHappening =
+  | Happening<
+      'daemonStarted',
+      GatewaySubject,
+      { version: string; pid: number; links: number; tunnels: number }
+    >
+  | Happening<'daemonStopping', GatewaySubject, { reason: string }>
+  | Happening<'networkApplied', GatewaySubject, { changes: readonly string[] }>
+  | Happening<'networkTrouble', GatewaySubject, { problems: readonly string[] }>
+  | Happening<'adoptedLeftovers', GatewaySubject, { adopted: readonly string[]; removed: readonly string[] }>
+  | Happening<'dataplaneRestarted', GatewaySubject, { reason: string }>
+  | Happening<'diskTrouble', GatewaySubject, { path: string; reason: string }>
+  | Happening<'diskRecovered', GatewaySubject, { path: string; entriesWritten: number; entriesLost: number }>
+  | Happening<'hostileInput', GatewaySubject, { counts: Readonly<Record<string, number>> }>;
+
+type LinkHappening =
+  | Happening<
+      'linkUp',
+      LinkSubject,
+      { interface: string; addresses: readonly string[]; nextHops: readonly string[] }
+    >
+  | Happening<'linkDown', LinkSubject, { interface: string; reason: string }>
+  | Happening<
+      'linkChanged',
+      LinkSubject,
+      { what: 'addresses' | 'nextHops'; before: readonly string[]; after: readonly string[] }
+    >;
+
+type TunnelHappening =
+  | Happening<'tunnelConnecting', TunnelSubject, { remote: string; attempt: number }>
+  | Happening<
+      'tunnelUp',
+      TunnelSubject,
+      { remote: string; fingerprint: string; interface: string; mtu: number; generation: number }
+    >
+  | Happening<'tunnelDown', TunnelSubject, { reason: string; upMillis?: number }>
+  | Happening<'tunnelRekeyed', TunnelSubject, { generation: number; reason: string }>
+  | Happening<'rekeyFailed', TunnelSubject, { generation: number; reason: string; retryMillis?: number }>;
+
+type PathHappening =
+  | Happening<'pathAdded', PathSubject, { local: string; remote: string }>
+  | Happening<'pathRemoved', PathSubject, { reason: string }>
+  | Happening<
+      'pathUp',
+      PathSubject,
+      { local: string; remote: string; rttMillis?: number; downMillis?: number }
+    >
+  | Happening<'pathSuspect', PathSubject, PathEvidence>
+  | Happening<'pathDown', PathSubject, PathEvidence & { reason?: string }>
+  | Happening<'pathMoved', PathSubject, { before: string; after: string }>;
+
+type PeerHappening =
+  | Happening<'peerRefused', PeerSubject, { reason: string; fingerprint?: string }>
+  | Happening<'controlError', PeerSubject | TunnelSubject, { code: string; message: string }>;
+
+/** What a room reports: an event without its time. */
+export type EventDetail = GatewayHappening | LinkHappening | TunnelHappening | PathHappening | PeerHappening;
+
+export type EventKind = EventDetail['kind'];
+
+/** An event as it stands in the journal. */
+export type JournalEvent = EventDetail & { readonly at: string; readonly severity: Severity };
+
+/**
+ * For each kind its severity, and whether a stranger can cause it by sending packets: such kinds together may never
+ * push the gateway's own history out of the journal.
+ */
+export const eventCatalogue = {
+  adoptedLeftovers: { severity: 'notice', fromStrangers: false },
+  controlError: { severity: 'warning', fromStrangers: true },
+  daemonStarted: { severity: 'notice', fromStrangers: false },
+  daemonStopping: { severity: 'notice', fromStrangers: false },
+  dataplaneRestarted: { severity: 'alarm', fromStrangers: false },
+  diskRecovered: { severity: 'notice', fromStrangers: false },
+  diskTrouble: { severity: 'alarm', fromStrangers: false },
+  hostileInput: { severity: 'warning', fromStrangers: true },
+  linkChanged: { severity: 'notice', fromStrangers: false },
+  linkDown: { severity: 'warning', fromStrangers: false },
+  linkUp: { severity: 'notice', fromStrangers: false },
+  networkApplied: { severity: 'info', fromStrangers: false },
+  networkTrouble: { severity: 'alarm', fromStrangers: false },
+  pathAdded: { severity: 'info', fromStrangers: false },
+  pathDown: { severity: 'warning', fromStrangers: false },
+  pathMoved: { severity: 'notice', fromStrangers: false },
+  pathRemoved: { severity: 'info', fromStrangers: false },
+  pathSuspect: { severity: 'info', fromStrangers: false },
+  pathUp: { severity: 'notice', fromStrangers: false },
+  peerRefused: { severity: 'warning', fromStrangers: true },
+  rekeyFailed: { severity: 'warning', fromStrangers: false },
+  tunnelConnecting: { severity: 'info', fromStrangers: false },
+  tunnelDown: { severity: 'alarm', fromStrangers: false },
+  tunnelRekeyed: { severity: 'info', fromStrangers: false },
+  tunnelUp: { severity: 'notice', fromStrangers: false },
+} as const satisfies Record<EventKind, { severity: Severity; fromStrangers: boolean }>;
+
+/** Stamps what a room reports; `at` is ISO 8601 in UTC. */
+export function stampEvent(detail: EventDetail, at: string): JournalEvent {
+  return { at, severity: eventCatalogue[detail.kind].severity, ...detail };
+}
