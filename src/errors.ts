@@ -14,9 +14,56 @@ export type ErrorCode = keyof typeof errorCatalogue;
 type CatalogueEntry = { readonly summary: string; readonly remedy: string; readonly exitStatus: number };
 
 export const errorCatalogue = {
+  BS_ADDRESS_IN_USE: {
+    summary: 'Another program already listens on the address and port.',
+    remedy: 'Stop that program (`ss -lntup` shows it) or give the link another port.',
+    exitStatus: exitStatus.unavailable,
+  },
+  BS_ADDRESS_UNAVAILABLE: {
+    summary: 'The address to listen on or to connect from is not an address of this machine.',
+    remedy: 'Give the link an address that its interface has, or wait until the interface has it.',
+    exitStatus: exitStatus.unavailable,
+  },
+  BS_IDENTITY_EXISTS: {
+    summary: 'An identity file is already in the place where a new one was to be made.',
+    remedy:
+      'Move the file away if a new identity is really wanted; every peer then needs the new fingerprint.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_IDENTITY_EXPOSED: {
+    summary: 'Other users of the machine can reach the private key.',
+    remedy: 'Run `chmod 600` on the file; if someone may have read it, make a new identity.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IDENTITY_INVALID: {
+    summary: 'The identity file does not hold a private key and the certificate that belongs to it.',
+    remedy: 'Restore the file from a backup, or make a new identity with `backstay keygen`.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IDENTITY_MISSING: {
+    summary: 'The identity file does not exist.',
+    remedy: 'Make one with `backstay keygen`, or correct `gateway.identity`.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IDENTITY_UNREADABLE: {
+    summary: 'The identity file cannot be opened.',
+    remedy: 'Start the program as the user who owns the file.',
+    exitStatus: exitStatus.privilege,
+  },
+  BS_IDENTITY_UNWRITABLE: {
+    summary: 'The identity file cannot be written.',
+    remedy: 'Give a place that exists, has room and may be written by this user.',
+    exitStatus: exitStatus.failure,
+  },
   BS_INTERNAL: {
     summary: 'Something happened that the program does not expect.',
     remedy: 'Report it together with the journal; the daemon can be started again.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PEER_WRONG_KEY: {
+    summary: "The machine that answered at a peer's address has another key than the pinned one.",
+    remedy:
+      'Compare the fingerprint with what `backstay fingerprint` prints on the peer; if the peer has a new identity, change `peer.fingerprint`; otherwise somebody else answers at this address.',
     exitStatus: exitStatus.failure,
   },
 } as const satisfies Record<string, CatalogueEntry>;
