@@ -24,6 +24,27 @@ export const errorCatalogue = {
     remedy: 'Give the link an address that its interface has, or wait until the interface has it.',
     exitStatus: exitStatus.unavailable,
   },
+  BS_ALREADY_RUNNING: {
+    summary: 'Another daemon answers on the control socket.',
+    remedy: 'Stop it first, or give this one its own `gateway.socket` and `gateway.state`.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_API_BAD_REQUEST: {
+    summary: 'A request to the control socket has a value that is not allowed.',
+    remedy: 'Correct the value that is named; docs/api.md has the allowed ones.',
+    exitStatus: exitStatus.usage,
+  },
+  BS_API_NOT_FOUND: {
+    summary: 'The control socket has nothing at the address that was asked for.',
+    remedy: 'Use commands and daemon of the same version.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_DAEMON_UNREACHABLE: {
+    summary: 'The daemon does not answer on its control socket.',
+    remedy:
+      'Start it (`systemctl start backstay`, or `backstay run --config FILE`), or name its socket with --socket.',
+    exitStatus: exitStatus.unavailable,
+  },
   BS_IDENTITY_EXISTS: {
     summary: 'An identity file is already in the place where a new one was to be made.',
     remedy:
@@ -65,6 +86,16 @@ export const errorCatalogue = {
     remedy:
       'Compare the fingerprint with what `backstay fingerprint` prints on the peer; if the peer has a new identity, change `peer.fingerprint`; otherwise somebody else answers at this address.',
     exitStatus: exitStatus.failure,
+  },
+  BS_SOCKET_UNUSABLE: {
+    summary: 'The control socket cannot be made.',
+    remedy: 'Choose another place with `gateway.socket`, or remove what stands in its way.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_USAGE: {
+    summary: 'The command line is not understood.',
+    remedy: 'See `backstay --help`.',
+    exitStatus: exitStatus.usage,
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -1,0 +1,54 @@
+/**
+ * The addresses of the API, version 1; docs/api.md is their reference.
+ *
+ * Contract: every answer is JSON, except the event stream. A failure is `{error: {code, message, place}}` with a code
+ * of the catalogue; a room that throws costs one answer, never the daemon.
+ */
+
+import { type Context, Hono } from 'hono';
+import { BackstayError, type ErrorCode } from '../errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import { type EventQuery, parseEventQuery, selectEvents } from './event-query.ts';
+import { eventStream } from './event-stream.ts';
+import type { StatusSource } from './status.ts';
+
+export type ErrorDocument = { error: { code: ErrorCode; message: string; place?: string } };
+export type VersionDocument = { version: string; api: 1 };
+
+export function createRoutes(source: StatusSource, journal: Journal, version: string): Hono {
+  const routes = new Hono();
+  routes.get('/v1/version', (context) => context.json<VersionDocument>({ version, api: 1 }));
+  routes.get('/v1/status', (context) => context.json(source.status()));
+  routes.get('/v1/events', (context) => context.json(selectEvents(journal, queryOf(context))));
+  routes.get('/v1/events/stream', (context) => {
+    const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
+    return context.body(eventStream(journal, queryOf(context)), 200, headers);
+  });
+  routes.notFound((context) => {
+    const place = `${context.req.method} ${context.req.path}`;
+    return failure(context, new BackstayError('BS_API_NOT_FOUND', 'There is nothing here.', { place }));
+  });
+  routes.onError((error, context) => failure(context, error));
+  return routes;
+}
+
+function queryOf(context: Context): EventQuery {
+  // A reader of the stream that reconnects says by itself where it was.
+  const since = context.req.header('last-event-id') ?? context.req.query('since');
+  return parseEventQuery(since, context.req.query('limit'));
+}
+
+function failure(context: Context, error: unknown): Response {
+  const known =
+    error instanceof BackstayError
+      ? error
+      : new BackstayError('BS_INTERNAL', error instanceof Error ? error.message : String(error));
+  const { code, message, place } = known;
+  const body: ErrorDocument = { error: { code, message, ...(place === undefined ? {} : { place }) } };
+  return context.json(body, httpStatus(code));
+}
+
+function httpStatus(code: ErrorCode): 400 | 404 | 500 {
+  if (code === 'BS_API_BAD_REQUEST') return 400;
+  return code === 'BS_API_NOT_FOUND' ? 404 : 500;
+}

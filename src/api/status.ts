@@ -1,0 +1,113 @@
+/**
+ * The status document: what the daemon says about itself at one moment. `GET /v1/status` returns it as JSON.
+ *
+ * Contract: fields are added, never renamed or given another meaning, within version 1 of the API. Durations are
+ * milliseconds, sizes bytes, rates bit per second, times ISO 8601 in UTC; "ago" fields count back from `time`.
+ * A figure that was never measured is absent.
+ */
+
+export type Status = {
+  /** When this document was made. */
+  readonly time: string;
+  readonly gateway: GatewayStatus;
+  /** In the order of the configuration. */
+  readonly links: readonly LinkStatus[];
+  readonly tunnels: readonly TunnelStatus[];
+};
+
+export type GatewayStatus = {
+  readonly name: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  /** Resident memory of the process. */
+  readonly memoryBytes: number;
+};
+
+export type LinkStatus = {
+  readonly name: string;
+  readonly interface: string;
+  readonly state: 'up' | 'down';
+  /** The source addresses in use; at most one of each family. */
+  readonly addresses: readonly string[];
+  /** Empty when everything is reached on-link. */
+  readonly nextHops: readonly string[];
+  /** Why it is down. */
+  readonly reason?: string;
+};
+
+export type TunnelStatus = {
+  readonly name: string;
+  readonly role: 'initiator' | 'responder';
+  readonly state: 'up' | 'connecting' | 'down';
+  readonly peer: { readonly fingerprint: string /** Of the control channel. */; readonly address?: string };
+  /** The TUN device. */
+  readonly interface: string;
+  /** Of inner packets. */
+  readonly mtu: number;
+  /** Since when `state` holds. */
+  readonly since: string;
+  /** Why it is not up. */
+  readonly reason?: string;
+  /** Of the keys; 1 for the first, 0 before. */
+  readonly generation: number;
+  readonly lastRekey?: string;
+  readonly nextRekey?: string;
+  readonly counters: TunnelCounters;
+  readonly paths: readonly PathStatus[];
+};
+
+/** Since the daemon started. "In" is from the peer. */
+export type TunnelCounters = {
+  readonly innerPacketsIn: number;
+  readonly innerBytesIn: number;
+  readonly innerPacketsOut: number;
+  readonly innerBytesOut: number;
+  /** Outer figures count UDP payloads: ESP packets, probes and reports of all paths. */
+  readonly outerPacketsIn: number;
+  readonly outerBytesIn: number;
+  readonly outerPacketsOut: number;
+  readonly outerBytesOut: number;
+  /** Packets that went no further, for each reason; a reason without packets may be absent. */
+  readonly drops: Readonly<Partial<Record<DropReason, number>>>;
+};
+
+export const dropReasons = {
+  replayed: 'an outer packet came a second time, or long after its time',
+  authFailed: 'an outer packet was changed on its way or made by a stranger',
+  malformed: 'a packet breaks the rules of its format',
+  unknownSpi: 'an outer packet belongs to no association',
+  spoofedInner: 'an inner packet from the peer has a source address outside `networks`',
+  noPath: 'no path is up to carry the packet',
+  tooBig: 'an inner packet exceeds the MTU and may not be fragmented',
+  tunWriteFailed: 'the kernel did not take an inner packet',
+  sendFailed: 'the kernel did not take an outer packet',
+  queueFull: 'packets came faster than they could leave',
+} as const;
+
+export type DropReason = keyof typeof dropReasons;
+
+export type PathStatus = {
+  readonly id: number;
+  /** The local link's name. */
+  readonly link: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly state: 'probing' | 'up' | 'suspect' | 'down';
+  readonly since: string;
+  readonly rttMillis?: number;
+  readonly rttVarMillis?: number;
+  /** 0 to 1, of what was sent lately. */
+  readonly lossRatio?: number;
+  /** How long ago an authentic packet came over this path. */
+  readonly lastHeardMillis?: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  /** 0 to 1: the part of the tunnel's traffic that it carries now. */
+  readonly share: number;
+};
+
+/** What the API needs of the daemon. */
+export type StatusSource = { status(): Status };
