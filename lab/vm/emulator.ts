@@ -2,11 +2,9 @@
  * One run of qemu, from its start to its end.
  *
  * Contract: resolves when qemu is gone, whatever the reason: the guest switched off, stopped with a panic, or the
- * time was over (then it is killed by its process id). The kernel kills it too if this process dies first. Rejects
- * only if qemu cannot be started.
+ * time was over (then it is killed by its process id). The kernel kills it too if this process dies first.
  */
-import { spawn } from 'node:child_process';
-import { spawnFailure } from './program.ts';
+import { Child } from '../child.ts';
 
 export type EmulatedMachine = {
   readonly image: string;
@@ -18,46 +16,26 @@ export type EmulatedMachine = {
 };
 
 export type EmulatorEnd = {
+  /** What came over the serial line, and what qemu itself complained of. */
   readonly serial: string;
-  readonly complaint: string;
-  /** Exit status or signal. */
   readonly exit: number | string;
   readonly timedOut: boolean;
   readonly timeoutMillis: number;
 };
 
-const program = 'qemu-system-x86_64';
-
-export function runEmulator(machine: EmulatedMachine): Promise<EmulatorEnd> {
-  const { promise, resolve, reject } = Promise.withResolvers<EmulatorEnd>();
+export async function runEmulator(machine: EmulatedMachine): Promise<EmulatorEnd> {
   // setpriv becomes qemu (same process id) and asks the kernel to kill it when its parent dies.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...emulatorArguments(machine)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const serial: Buffer[] = [];
-  const complaints: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => serial.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+  const wrapper = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64'];
+  const qemu = await Child.start('setpriv', [...wrapper, ...emulatorArguments(machine)]);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    child.kill('SIGKILL');
+    qemu.killNow();
   }, machine.timeoutMillis);
-  child.on('error', (error: NodeJS.ErrnoException) => {
-    clearTimeout(timer);
-    reject(spawnFailure('setpriv', error));
-  });
-  child.on('close', (status, signal) => {
-    clearTimeout(timer);
-    const complaint = Buffer.concat(complaints).toString().trim();
-    // setpriv's own exit status for a program that it did not find.
-    if (status === 127)
-      reject(spawnFailure(program, Object.assign(new Error(complaint), { code: 'ENOENT' })));
-    const { timeoutMillis } = machine;
-    const exit = status ?? signal ?? 'unknown';
-    resolve({ serial: Buffer.concat(serial).toString(), complaint, exit, timedOut, timeoutMillis });
-  });
-  return promise;
+  const { status, signal } = await qemu.exited;
+  clearTimeout(timer);
+  const { timeoutMillis } = machine;
+  return { serial: qemu.output, exit: status ?? signal ?? 'unknown', timedOut, timeoutMillis };
 }
 
 /** `-cpu max` brings AES and AVX2, without which Node.js's libcrypto takes paths that nobody else runs. */

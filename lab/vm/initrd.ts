@@ -8,8 +8,8 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { run } from '../command.ts';
 import type { Kernel } from './kernel.ts';
-import { runProgram } from './program.ts';
 import { VmError } from './vm-error.ts';
 
 /** The names of the two 9p shares, as the kernel mounts them. */
@@ -45,11 +45,7 @@ export async function buildInitrd(kernel: Kernel, file: string): Promise<void> {
       ...modules.map((path) => `modules/${basename(path)}`),
     ];
     const input = [...names, 'proc', 'sys', 'dev', 'lower', 'upper', 'root'].join('\n');
-    const archive = await runProgram('cpio', ['-o', '-H', 'newc', '-R', '0:0', '--quiet'], {
-      cwd: tree,
-      input,
-    });
-    await writeFile(file, archive);
+    await run('env', ['-C', tree, 'cpio', '-o', '-H', 'newc', '-R', '0:0', '--quiet', '-F', file], { input });
   } finally {
     await rm(tree, { recursive: true, force: true });
   }

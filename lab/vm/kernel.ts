@@ -7,7 +7,7 @@
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runProgram } from './program.ts';
+import { run } from '../command.ts';
 import { VmError } from './vm-error.ts';
 
 export type Kernel = {
@@ -38,9 +38,7 @@ export async function obtainKernel(): Promise<Kernel> {
 
 /** The package that Debian's `linux-image-amd64` stands for at present. */
 async function currentKernelPackage(): Promise<{ packageName: string; version: string }> {
-  const record = (
-    await runProgram('apt-cache', ['show', '--no-all-versions', 'linux-image-amd64'])
-  ).toString();
+  const { stdout: record } = await run('apt-cache', ['show', '--no-all-versions', 'linux-image-amd64']);
   const found = /^Depends:.*?\b(linux-image-[\w.+-]+) \(= ([^)]+)\)/m.exec(record);
   if (found?.[1] === undefined || found[2] === undefined) {
     throw new VmError('apt knows no kernel for linux-image-amd64: run apt-get update first');
@@ -70,12 +68,12 @@ async function unpackInto(
   await mkdir(cacheDirectory, { recursive: true });
   const scratch = await mkdtemp(join(cacheDirectory, 'unpacking-'));
   try {
-    await runProgram('apt-get', ['download', `${packageName}=${version}`], { cwd: scratch });
+    await run('env', ['-C', scratch, 'apt-get', '-q', 'download', `${packageName}=${version}`]);
     const archive = (await readdir(scratch)).find((name) => name.endsWith('.deb'));
     if (archive === undefined) throw new VmError(`apt-get downloaded no package for ${packageName}`);
     const unpacked = join(scratch, 'tree');
-    await runProgram('dpkg', ['-x', join(scratch, archive), unpacked]);
-    await runProgram('depmod', ['-b', unpacked, release]);
+    await run('dpkg', ['-x', join(scratch, archive), unpacked]);
+    await run('depmod', ['-b', unpacked, release]);
     await rm(tree, { recursive: true, force: true });
     await rename(unpacked, tree).catch((error: NodeJS.ErrnoException) => {
       // Another process was first with the same package; its tree is as good.

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { runEmulator } from './emulator.ts';
 import { buildInitrd, guestScript, machineShare, outputInGuest, outputShare } from './initrd.ts';
 import { obtainKernel } from './kernel.ts';
+import { requireVm } from './requirements.ts';
 import { VmError } from './vm-error.ts';
 
 export type VmRun = {
@@ -44,6 +45,7 @@ const defaultTimeoutMillis = 60_000;
 const defaultMemoryMb = 1024;
 
 export async function runInVm(run: VmRun): Promise<VmResult> {
+  requireVm();
   const kernel = await obtainKernel();
   const scratch = await mkdtemp(join(tmpdir(), 'backstay-vm-'));
   try {
@@ -111,7 +113,7 @@ function failure(end: EmulatorEnd): string {
   const panic = /Kernel panic[^\r\n]*/.exec(end.serial)?.[0];
   if (panic !== undefined) return `the virtual machine's kernel stopped: ${panic}`;
   if (end.timedOut) return `the virtual machine was not done after ${end.timeoutMillis} ms and was killed`;
-  return `qemu ended (${end.exit}) before the program did: ${end.complaint}`;
+  return `qemu ended (${end.exit}) before the program did`;
 }
 
 /** The last lines of everything that was said, for the reader of a failed test. */
