@@ -1,0 +1,52 @@
+/**
+ * What Backstay wants the kernel's network to be: the one value that the rooms' decisions are composed into.
+ *
+ * Contract: it is complete. Whatever of ours is in the kernel and not in here is taken away when it is applied.
+ */
+import type { IpAddress, IpFamily, IpPrefix } from './ip-address.ts';
+
+export type DesiredState = {
+  readonly tunnelDevices: readonly DesiredTunnelDevice[];
+  readonly links: readonly DesiredLink[];
+  /** The machine forwards packets between its interfaces. */
+  readonly forwarding: boolean;
+};
+
+/** A TUN device; it must exist, made by the one who reads and writes its packets. */
+export type DesiredTunnelDevice = {
+  /** The tunnel's name in the configuration. */
+  readonly tunnel: string;
+  /** The device's name. */
+  readonly name: string;
+  readonly mtu: number;
+  /** Inner addresses of this gateway, with their subnets. */
+  readonly addresses: readonly IpPrefix[];
+  /** What is behind the peer. */
+  readonly networks: readonly IpPrefix[];
+  /** Largest packet of one TCP flow that the kernel hands over in one read. */
+  readonly gsoMaxBytes: number;
+  /** txqueuelen; it counts superpackets of up to `gsoMaxBytes`. */
+  readonly queuePackets: number;
+};
+
+/** A link that can be used now; one whose interface is down or has no address is left out. */
+export type DesiredLink = {
+  readonly name: string;
+  /** 0 to `maxLinkIndex`, lasting while the link is configured: the link's table and mark come from it. */
+  readonly index: number;
+  readonly interface: string;
+  /** At most one of each family, at least one. */
+  readonly families: readonly LinkFamily[];
+};
+
+/** The link's way out in one family. */
+export type LinkFamily = {
+  readonly family: IpFamily;
+  readonly address: IpAddress;
+  /** The next hop; undefined where the interface itself is the way (PPP, or peers in the same segment). */
+  readonly gateway: IpAddress | undefined;
+  /** What is reached over the interface without a next hop. */
+  readonly onLink: readonly IpPrefix[];
+};
+
+export const nothingDesired: DesiredState = { tunnelDevices: [], links: [], forwarding: false };
