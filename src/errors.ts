@@ -76,9 +76,25 @@ export const errorCatalogue = {
     remedy: 'Give a place that exists, has room and may be written by this user.',
     exitStatus: exitStatus.failure,
   },
+  BS_INTERFACE_FOREIGN: {
+    summary: "A tunnel's interface has the name of an interface that belongs to something else.",
+    remedy: 'Give the tunnel another `interface`, or remove the interface that has its name.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_INTERFACE_MISSING: {
+    summary: 'A network interface that is needed does not exist.',
+    remedy:
+      '`ip link` shows the interfaces there are; correct the configuration or bring up what makes the interface.',
+    exitStatus: exitStatus.unavailable,
+  },
   BS_INTERNAL: {
     summary: 'Something happened that the program does not expect.',
     remedy: 'Report it together with the journal; the daemon can be started again.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_NETWORK_REFUSED: {
+    summary: 'The kernel refused an address, a route, a rule or a packet filter.',
+    remedy: 'The message says what was refused and why; that part is as it was before, the others work.',
     exitStatus: exitStatus.failure,
   },
   BS_PEER_WRONG_KEY: {
@@ -87,10 +103,42 @@ export const errorCatalogue = {
       'Compare the fingerprint with what `backstay fingerprint` prints on the peer; if the peer has a new identity, change `peer.fingerprint`; otherwise somebody else answers at this address.',
     exitStatus: exitStatus.failure,
   },
+  BS_PROGRAM_FAILED: {
+    summary: 'A program of the system that Backstay needs ended with an error.',
+    remedy: 'The message has what the program said; try the same command in a shell.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PROGRAM_MISSING: {
+    summary: 'A program of the system that Backstay needs is not installed or not in PATH.',
+    remedy: 'Install it: `apt-get install iproute2 nftables`.',
+    exitStatus: exitStatus.unavailable,
+  },
+  BS_PROGRAM_OUTPUT: {
+    summary: 'A program of the system answered with something that Backstay does not understand.',
+    remedy: "Compare the program's version with the supported ones (`backstay doctor`).",
+    exitStatus: exitStatus.failure,
+  },
   BS_SOCKET_UNUSABLE: {
     summary: 'The control socket cannot be made.',
     remedy: 'Choose another place with `gateway.socket`, or remove what stands in its way.',
     exitStatus: exitStatus.failure,
+  },
+  BS_STATE_UNREADABLE: {
+    summary: 'A file in the state directory cannot be read, or is damaged.',
+    remedy: 'The message names the file; when it is damaged, move it away and start again.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_STATE_UNWRITABLE: {
+    summary: 'A file in the state directory cannot be written.',
+    remedy:
+      "Make room on the file system and let the daemon's user write to `gateway.state`; nothing was changed.",
+    exitStatus: exitStatus.failure,
+  },
+  BS_SYSCTL_REFUSED: {
+    summary: 'A kernel setting below /proc/sys cannot be read or changed.',
+    remedy:
+      'Run the daemon as root, with /proc/sys writable, or set `forwarding: false` and the setting by other means.',
+    exitStatus: exitStatus.privilege,
   },
   BS_USAGE: {
     summary: 'The command line is not understood.',
