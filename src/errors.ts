@@ -92,6 +92,11 @@ export const errorCatalogue = {
     remedy: 'Report it together with the journal; the daemon can be started again.',
     exitStatus: exitStatus.failure,
   },
+  BS_LINK_UNUSABLE: {
+    summary: "A link's socket could not be opened.",
+    remedy: 'Check with `ip address` that the interface exists, is up and has the address.',
+    exitStatus: exitStatus.unavailable,
+  },
   BS_NETWORK_REFUSED: {
     summary: 'The kernel refused an address, a route, a rule or a packet filter.',
     remedy: 'The message says what was refused and why; that part is as it was before, the others work.',
@@ -102,6 +107,12 @@ export const errorCatalogue = {
     remedy:
       'Compare the fingerprint with what `backstay fingerprint` prints on the peer; if the peer has a new identity, change `peer.fingerprint`; otherwise somebody else answers at this address.',
     exitStatus: exitStatus.failure,
+  },
+  BS_PRIVILEGE_MISSING: {
+    summary: 'The program may not do this as the user it runs as.',
+    remedy:
+      'Run it as root, or give it CAP_NET_ADMIN and CAP_NET_RAW; `backstay doctor` lists what is missing.',
+    exitStatus: exitStatus.privilege,
   },
   BS_PROGRAM_FAILED: {
     summary: 'A program of the system that Backstay needs ended with an error.',
@@ -139,6 +150,16 @@ export const errorCatalogue = {
     remedy:
       'Run the daemon as root, with /proc/sys writable, or set `forwarding: false` and the setting by other means.',
     exitStatus: exitStatus.privilege,
+  },
+  BS_TUN_BUSY: {
+    summary: "Another program has the tunnel's device.",
+    remedy: 'Stop the other program, or give the tunnel another `interface` name.',
+    exitStatus: exitStatus.unavailable,
+  },
+  BS_TUN_UNAVAILABLE: {
+    summary: 'The kernel gave no TUN device.',
+    remedy: 'Load the module `tun` and see that /dev/net/tun exists; `backstay doctor` tells more.',
+    exitStatus: exitStatus.unavailable,
   },
   BS_USAGE: {
     summary: 'The command line is not understood.',

@@ -1,0 +1,178 @@
+/**
+ * ESP security associations: one direction of a tunnel under one key (RFC 4301, 4.1).
+ *
+ * Contract: `OutboundAssociation.seal` makes a datagram from an inner packet; `InboundAssociation.open` turns it back in
+ * place. Sequence numbers start at 1 and never repeat under a key: the nonce is derived from them. Both work on one
+ * arena and allocate nothing per packet.
+ * Source: RFC 4303, RFC 4106.
+ */
+
+import { ASSOCIATED_DATA_LENGTH, NONCE_LENGTH, Opener, Sealer } from '../linux/aead.ts';
+import type { Arena } from '../linux/arena.ts';
+import { ESP_PAYLOAD_OFFSET, ESP_TAG_LENGTH, ESP_TRAILER_LENGTH, paddingFor } from '../tunnel/esp/format.ts';
+import { ReplayWindow } from '../tunnel/esp/replay-window.ts';
+
+const TWO_32 = 0x1_0000_0000;
+const SALT_LENGTH = 4;
+
+/** Nonces and associated data of closed associations are used again, so that rekeying for years costs no memory. */
+export class AssociationMemory {
+  readonly arena: Arena;
+  readonly #free: number[] = [];
+
+  constructor(arena: Arena) {
+    this.arena = arena;
+  }
+
+  take(): number {
+    return this.#free.pop() ?? this.arena.reserve(NONCE_LENGTH + ASSOCIATED_DATA_LENGTH);
+  }
+
+  give(offset: number): void {
+    this.#free.push(offset);
+  }
+}
+
+export class OutboundAssociation {
+  readonly spi: number;
+  readonly finishChecksums: boolean;
+  readonly packetLimit: number;
+  /** The number of the newest packet. */
+  sequence = 0;
+
+  readonly #memory: AssociationMemory;
+  readonly #sealer: Sealer;
+  readonly #nonce: number;
+  readonly #associated: number;
+
+  constructor(
+    memory: AssociationMemory,
+    options: {
+      spi: number;
+      key: Uint8Array;
+      salt: Uint8Array;
+      finishChecksums: boolean;
+      packetLimit: number;
+    },
+  ) {
+    this.spi = options.spi;
+    this.finishChecksums = options.finishChecksums;
+    this.packetLimit = options.packetLimit;
+    this.#memory = memory;
+    this.#sealer = new Sealer(options.key);
+    this.#nonce = memory.take();
+    this.#associated = this.#nonce + NONCE_LENGTH;
+    memory.arena.bytes.set(options.salt, this.#nonce);
+    memory.arena.data.setUint32(this.#associated, options.spi);
+  }
+
+  /**
+   * Seals `length` bytes at `input` into a datagram at `out`. Up to 5 bytes behind the input are used and restored.
+   * @returns the datagram's length; 0 when libcrypto failed
+   */
+  seal(input: number, length: number, following: number, out: number): number {
+    const { data, address } = this.#memory.arena;
+    this.#number(out);
+    const end = input + length;
+    const kept = data.getUint32(end);
+    const keptToo = data.getUint32(end + 4);
+    const padding = paddingFor(length);
+    for (let index = 0; index < padding; index++) data.setUint8(end + index, index + 1);
+    data.setUint8(end + padding, padding);
+    data.setUint8(end + padding + 1, following);
+    const plain = length + padding + ESP_TRAILER_LENGTH;
+    const sealed = this.#sealer.seal(
+      address + this.#nonce,
+      address + this.#associated,
+      address + input,
+      plain,
+      address + out + ESP_PAYLOAD_OFFSET,
+    );
+    data.setUint32(end, kept);
+    data.setUint32(end + 4, keptToo);
+    return sealed ? ESP_PAYLOAD_OFFSET + plain + ESP_TAG_LENGTH : 0;
+  }
+
+  close(): void {
+    this.#sealer.close();
+    this.#memory.give(this.#nonce);
+  }
+
+  /** Gives the packet the next number: in the header, the IV, the nonce and the associated data. */
+  #number(out: number): void {
+    const data = this.#memory.arena.data;
+    this.sequence += 1;
+    const high = Math.floor(this.sequence / TWO_32);
+    const low = this.sequence % TWO_32;
+    data.setUint32(out, this.spi);
+    data.setUint32(out + 4, low);
+    data.setUint32(out + 8, high);
+    data.setUint32(out + 12, low);
+    data.setUint32(this.#nonce + SALT_LENGTH, high);
+    data.setUint32(this.#nonce + SALT_LENGTH + 4, low);
+    data.setUint32(this.#associated + 4, high);
+    data.setUint32(this.#associated + 8, low);
+  }
+}
+
+/** Why a packet was refused, or that it was opened. */
+export const opened = 0;
+export const replayed = 1;
+export const notAuthentic = 2;
+
+export class InboundAssociation {
+  readonly spi: number;
+  readonly tunnel: number;
+  readonly window = new ReplayWindow();
+  /** The number of the packet opened last. */
+  sequence = 0;
+
+  readonly #memory: AssociationMemory;
+  readonly #opener: Opener;
+  readonly #nonce: number;
+  readonly #associated: number;
+
+  constructor(
+    memory: AssociationMemory,
+    options: { tunnel: number; spi: number; key: Uint8Array; salt: Uint8Array },
+  ) {
+    this.spi = options.spi;
+    this.tunnel = options.tunnel;
+    this.#memory = memory;
+    this.#opener = new Opener(options.key);
+    this.#nonce = memory.take();
+    this.#associated = this.#nonce + NONCE_LENGTH;
+    memory.arena.bytes.set(options.salt, this.#nonce);
+    memory.arena.data.setUint32(this.#associated, options.spi);
+  }
+
+  /**
+   * Opens the datagram in place; its payload and trailer then begin `ESP_PAYLOAD_OFFSET` behind `offset`.
+   * @returns `opened`, `replayed` or `notAuthentic`
+   */
+  open(offset: number, length: number): number {
+    const { data, address } = this.#memory.arena;
+    const low = data.getUint32(offset + 4);
+    const sequence = this.window.locate(low);
+    if (!this.window.isFresh(sequence)) return replayed;
+    data.setUint32(this.#nonce + SALT_LENGTH, data.getUint32(offset + 8));
+    data.setUint32(this.#nonce + SALT_LENGTH + 4, data.getUint32(offset + 12));
+    data.setUint32(this.#associated + 4, Math.floor(sequence / TWO_32));
+    data.setUint32(this.#associated + 8, low);
+    const authentic = this.#opener.open(
+      address + this.#nonce,
+      address + this.#associated,
+      address + offset + ESP_PAYLOAD_OFFSET,
+      length - ESP_PAYLOAD_OFFSET - ESP_TAG_LENGTH,
+    );
+    if (!authentic) return notAuthentic;
+    this.window.accept(sequence);
+    this.sequence = sequence;
+    return opened;
+  }
+
+  close(): void {
+    this.#opener.close();
+    this.#memory.give(this.#nonce);
+  }
+}

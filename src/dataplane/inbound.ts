@@ -1,0 +1,228 @@
+/**
+ * From the links to the TUN device: receive, open, check, write.
+ *
+ * Contract: `drain` takes what a socket has, up to a budget. A datagram costs a look-up of its SPI and a look at the replay
+ * window before it costs a decryption; nothing of it is used before it proved authentic. Nothing stays in buffers.
+ * Allocates nothing per packet.
+ * Source: RFC 4303, 3.4; RFC 3948, 2.
+ */
+import type { Arena } from '../linux/arena.ts';
+import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
+import { sameSocketAddress } from '../linux/socket-address.ts';
+import {
+  ESP_PAYLOAD_OFFSET,
+  ESP_SHORTEST,
+  ESP_TAG_LENGTH,
+  ESP_TRAILER_LENGTH,
+  nextHeader,
+} from '../tunnel/esp/format.ts';
+import { isIpv4, statedLength, transportOffset } from '../tunnel/offload/ip-packet.ts';
+import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
+import { type InboundAssociation, opened, replayed } from './association.ts';
+import { count, tunnelSlot, workerSlot } from './counters.ts';
+import { TunWriter } from './tun-writer.ts';
+import type { LinkSocket, PlanePath, TunnelPlane } from './tunnel-plane.ts';
+
+/** Calls per socket before the others get their turn. */
+const RECEIVE_BUDGET = 2;
+
+/** A NAT keepalive is one byte 0xff (RFC 3948, 2.3). */
+const NAT_KEEPALIVE = 0xff;
+
+export type InboundListener = {
+  /** A report arrived, opened, at `offset`. `path` is the one it came over as far as addresses tell. */
+  reportArrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number): void;
+  /** The peer used an association for which new outbound keys wait. */
+  heardOn(tunnel: TunnelPlane, spi: number): void;
+  tunnel(id: number): TunnelPlane | undefined;
+  /** A tunnel wants to be served at this time (µs). */
+  dueAt(at: number): void;
+};
+
+/** Where a datagram came from. */
+export type Arrival = {
+  socket: LinkSocket;
+  /** Offset of the sender's socket address in the arena. */
+  sender: number;
+  spi: number;
+  sequence: number;
+  length: number;
+};
+
+export class Inbound {
+  readonly associations = new Map<number, InboundAssociation>();
+  readonly #arena: Arena;
+  readonly #receiver: DatagramReceiver;
+  readonly #writer: TunWriter;
+  readonly #listener: InboundListener;
+  readonly #counters: Float64Array;
+  readonly #arrival: Arrival = { socket: { id: -1, fd: -1 }, sender: 0, spi: 0, sequence: 0, length: 0 };
+  /** The tunnel and path of the datagram before, as they come in rows. */
+  #lastTunnel: TunnelPlane | undefined;
+  #lastPath: PlanePath | undefined;
+  #now = 0;
+
+  constructor(arena: Arena, listener: InboundListener, counters: Float64Array) {
+    this.#arena = arena;
+    this.#receiver = new DatagramReceiver(arena);
+    this.#writer = new TunWriter(arena);
+    this.#listener = listener;
+    this.#counters = counters;
+  }
+
+  /** Forgets what it remembered of tunnels and paths; to be called when any of them changes. */
+  forget(): void {
+    this.#lastTunnel = undefined;
+    this.#lastPath = undefined;
+  }
+
+  /** @param now µs. @returns how many slots were filled */
+  drain(socket: LinkSocket, now: number): number {
+    this.#now = now;
+    this.#arrival.socket = socket;
+    let total = 0;
+    for (let round = 0; round < RECEIVE_BUDGET; round++) {
+      const filled = this.#receiver.receive(socket.fd);
+      if (filled <= 0) break;
+      total += filled;
+      for (let slot = 0; slot < filled; slot++) this.#takeSlot(slot);
+      this.#writer.flush();
+      this.#receiver.rearm(filled);
+      if (filled < RECEIVE_SLOTS) break;
+    }
+    return total;
+  }
+
+  #takeSlot(slot: number): void {
+    const length = this.#receiver.length(slot);
+    const size = this.#receiver.datagramSize(slot);
+    const offset = this.#receiver.offset(slot);
+    if (this.#receiver.truncated(slot) || length === 0) {
+      count(this.#counters, workerSlot.refusedMalformed);
+      return;
+    }
+    this.#arrival.sender = this.#receiver.sender(slot);
+    this.#lastPath = undefined;
+    for (let at = 0; at < length; at += size) this.#takeDatagram(offset + at, Math.min(size, length - at));
+  }
+
+  #takeDatagram(offset: number, length: number): void {
+    const data = this.#arena.data;
+    if (length < ESP_SHORTEST || (length & 3) !== 0) {
+      const keepalive = length === 1 && data.getUint8(offset) === NAT_KEEPALIVE;
+      count(this.#counters, keepalive ? workerSlot.natKeepalives : workerSlot.refusedMalformed);
+      return;
+    }
+    const association = this.associations.get(data.getUint32(offset));
+    const tunnel = association === undefined ? undefined : this.#tunnelOf(association.tunnel);
+    if (association === undefined || tunnel === undefined) {
+      count(this.#counters, workerSlot.refusedUnknownSpi);
+      return;
+    }
+    const verdict = association.open(offset, length);
+    if (verdict !== opened) {
+      const slot = verdict === replayed ? tunnelSlot.refusedReplayed : tunnelSlot.refusedNotAuthentic;
+      count(tunnel.counters, slot);
+      return;
+    }
+    this.#takeOpened(tunnel, association, offset, length);
+  }
+
+  #takeOpened(tunnel: TunnelPlane, association: InboundAssociation, offset: number, length: number): void {
+    const data = this.#arena.data;
+    if (tunnel.pending !== undefined && tunnel.pending.whenHeardOn === association.spi) {
+      this.#listener.heardOn(tunnel, association.spi);
+    }
+    const end = offset + length - ESP_TAG_LENGTH;
+    const following = data.getUint8(end - 1);
+    const start = offset + ESP_PAYLOAD_OFFSET;
+    const payload = end - ESP_TRAILER_LENGTH - data.getUint8(end - 2) - start;
+    this.#book(tunnel, association, length);
+    if (payload < 0) {
+      count(tunnel.counters, tunnelSlot.refusedMalformedInner);
+      return;
+    }
+    if (following === nextHeader.none) this.#takeReport(tunnel, association, start, payload, length);
+    else this.#takeInner(tunnel, start, payload, following);
+  }
+
+  /** Books the packet on the path it came over, for our reports. */
+  #book(tunnel: TunnelPlane, association: InboundAssociation, length: number): void {
+    let path = this.#lastPath;
+    if (path === undefined) {
+      path = this.#pathOf(tunnel);
+      this.#lastPath = path;
+    }
+    if (path === undefined) return;
+    path.receivedPackets++;
+    path.receivedBytes += length;
+    if (path.receivedSpi !== association.spi || association.sequence > path.receivedNewest) {
+      path.receivedSpi = association.spi;
+      path.receivedNewest = association.sequence;
+    }
+    path.path.heard(this.#now);
+  }
+
+  #takeInner(tunnel: TunnelPlane, start: number, payload: number, following: number): void {
+    const data = this.#arena.data;
+    const unfinished = following === nextHeader.unfinishedChecksum;
+    if (!unfinished && following !== nextHeader.ipv4 && following !== nextHeader.ipv6) {
+      count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
+      return;
+    }
+    if (transportOffset(data, start, start + payload) < 0) {
+      count(tunnel.counters, tunnelSlot.refusedMalformedInner);
+      return;
+    }
+    const length = statedLength(data, start);
+    const kindFits = unfinished || isIpv4(data, start) === (following === nextHeader.ipv4);
+    if (length > payload || length < 20 || !kindFits) {
+      count(tunnel.counters, tunnelSlot.refusedMalformedInner);
+      return;
+    }
+    if (!tunnel.innerSources.allows(data, start)) {
+      count(tunnel.counters, tunnelSlot.refusedForeignSource);
+      return;
+    }
+    if (tunnel.reportAt === Number.POSITIVE_INFINITY) {
+      tunnel.reportAt = this.#now + REPORT_INTERVAL;
+      this.#listener.dueAt(tunnel.reportAt);
+    }
+    count(tunnel.counters, tunnelSlot.innerReceivedPackets);
+    count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
+    this.#writer.add(tunnel, start, length, unfinished);
+  }
+
+  #takeReport(
+    tunnel: TunnelPlane,
+    association: InboundAssociation,
+    start: number,
+    payload: number,
+    length: number,
+  ): void {
+    const arrival = this.#arrival;
+    arrival.spi = association.spi;
+    arrival.sequence = association.sequence;
+    arrival.length = length;
+    this.#listener.reportArrived(tunnel, arrival, start, payload);
+    this.#lastPath = undefined;
+  }
+
+  #tunnelOf(id: number): TunnelPlane | undefined {
+    if (this.#lastTunnel?.id === id) return this.#lastTunnel;
+    this.#lastTunnel = this.#listener.tunnel(id);
+    this.#lastPath = undefined;
+    return this.#lastTunnel;
+  }
+
+  #pathOf(tunnel: TunnelPlane): PlanePath | undefined {
+    const data = this.#arena.data;
+    const { socket, sender } = this.#arrival;
+    for (let index = 0; index < tunnel.paths.length; index++) {
+      const path = tunnel.paths[index] as PlanePath;
+      if (path.socket !== socket || path.nameLength === 0) continue;
+      if (sameSocketAddress(data, path.name, data, sender)) return path;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * From the TUN device to the links: read, cut, seal, send.
+ *
+ * Contract: `drain` reads what the device has, up to a budget, and leaves nothing behind in buffers. A burst is a row of
+ * sealed packets of one size on one path, sent by one call; it is the unit of scheduling. Allocates nothing per packet.
+ */
+import type { Arena } from '../linux/arena.ts';
+import { BURST_BYTES, BURST_CAPACITY, DatagramSender } from '../linux/datagram-sender.ts';
+import { errnoValue } from '../linux/ffi.ts';
+import { readFd } from '../linux/file-descriptor.ts';
+import { ESP_PAYLOAD_OFFSET, nextHeader, sealedLength } from '../tunnel/esp/format.ts';
+import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
+import { Superpacket } from '../tunnel/offload/superpacket.ts';
+import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
+import { chargePath, choosePath } from '../tunnel/schedule.ts';
+import type { OutboundAssociation } from './association.ts';
+import { count, pathSlot, tunnelSlot } from './counters.ts';
+import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
+
+/** A packet of 64 KiB, its virtio header in front, room for trailers behind; the packet begins aligned. */
+const READ_LENGTH = 65_536 + VIRTIO_HEADER_LENGTH;
+const PACKET_OFFSET = 64;
+
+/** Reads per tunnel before the others get their turn: at 64 KiB each this is about a millisecond of work. */
+const READ_BUDGET = 16;
+
+/**
+ * Above this a burst is sent at once instead of waiting whether more comes: the far side then works on it while the
+ * next is sealed.
+ */
+const LARGE_BURST = 16_384;
+
+export const OUTBOUND_ARENA_BYTES =
+  PACKET_OFFSET + READ_LENGTH + 64 + 65_536 + 4096 + BURST_CAPACITY * 80 + 4096;
+
+/** What the worker wants to know of a send: who pays, and whether the path is in trouble. */
+export type SendListener = {
+  sendFailed(tunnel: TunnelPlane, path: PlanePath): void;
+  dataSent(tunnel: TunnelPlane, path: PlanePath): void;
+};
+
+export class Outbound {
+  readonly #arena: Arena;
+  readonly #sender: DatagramSender;
+  readonly #superpacket: Superpacket;
+  readonly #listener: SendListener;
+  readonly #packet: number;
+  readonly #burst: number;
+  #tunnel: TunnelPlane | undefined;
+  #path: PlanePath | undefined;
+  #pathIndex = 0;
+  #count = 0;
+  #bytes = 0;
+  #size = 0;
+  #closed = false;
+  #now = 0;
+
+  constructor(arena: Arena, listener: SendListener) {
+    this.#arena = arena;
+    this.#listener = listener;
+    this.#sender = new DatagramSender(arena);
+    this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
+    this.#burst = arena.reserve(65_536 + 2048, 64);
+    this.#superpacket = new Superpacket(arena.data);
+  }
+
+  /** @param now µs. @returns how many reads brought something */
+  drain(tunnel: TunnelPlane, now: number): number {
+    this.#tunnel = tunnel;
+    this.#now = now;
+    const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
+    let reads = 0;
+    while (reads < READ_BUDGET) {
+      const length = readFd(tunnel.tunFd, this.#arena.address + virtio, READ_LENGTH);
+      if (length <= VIRTIO_HEADER_LENGTH) break;
+      reads++;
+      this.#forward(tunnel, virtio, this.#packet + length - VIRTIO_HEADER_LENGTH);
+      if (this.#bytes >= LARGE_BURST) this.#send();
+    }
+    this.#send();
+    count(tunnel.counters, tunnelSlot.tunReads, reads);
+    return reads;
+  }
+
+  /** Seals and sends one packet of our own over a given path. @returns its sequence number; 0 when it was not sent */
+  sendOwn(tunnel: TunnelPlane, path: PlanePath, input: number, length: number): number {
+    const association = tunnel.outbound;
+    if (association === undefined || path.nameLength === 0 || path.socket.fd < 0) return 0;
+    const sealed = association.seal(input, length, nextHeader.none, this.#burst);
+    if (sealed === 0) return 0;
+    if (!this.#transmit(path, sealed, sealed)) {
+      this.#listener.sendFailed(tunnel, path);
+      return 0;
+    }
+    return association.sequence;
+  }
+
+  #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
+    const association = tunnel.outbound;
+    if (association === undefined) {
+      count(tunnel.counters, tunnelSlot.droppedNoKeys);
+      return;
+    }
+    const superpacket = this.#superpacket;
+    if (!superpacket.load(virtio, this.#packet, end, association.finishChecksums)) {
+      count(tunnel.counters, tunnelSlot.droppedNotIp);
+      return;
+    }
+    const share = burstShare(superpacket.count, end - this.#packet);
+    for (let index = 0; index < superpacket.count; index++) {
+      superpacket.segment(index);
+      if (this.#count >= share) this.#send();
+      this.#seal(tunnel, association, superpacket);
+    }
+    count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
+    count(tunnel.counters, tunnelSlot.innerSentBytes, end - this.#packet);
+  }
+
+  #seal(tunnel: TunnelPlane, association: OutboundAssociation, packet: Superpacket): void {
+    const length = sealedLength(packet.length);
+    if (this.#count > 0 && (this.#closed || length > this.#size || this.#bytes + length > BURST_BYTES))
+      this.#send();
+    if (this.#count === 0 && !this.#begin(tunnel, length)) return;
+    const following = packet.unfinished
+      ? nextHeader.unfinishedChecksum
+      : isIpv4(this.#arena.data, packet.offset)
+        ? nextHeader.ipv4
+        : nextHeader.ipv6;
+    const sealed = association.seal(packet.offset, packet.length, following, this.#burst + this.#bytes);
+    if (sealed === 0) return;
+    this.#count++;
+    this.#bytes += sealed;
+    // A shorter packet may only be the last of a burst.
+    if (sealed < this.#size || this.#count === BURST_CAPACITY) this.#closed = true;
+  }
+
+  #begin(tunnel: TunnelPlane, size: number): boolean {
+    const index = choosePath(tunnel.paths);
+    const path = index < 0 ? undefined : tunnel.paths[index];
+    if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
+      count(tunnel.counters, tunnelSlot.droppedNoPath);
+      return false;
+    }
+    this.#path = path;
+    this.#pathIndex = index;
+    this.#size = size;
+    this.#closed = false;
+    return true;
+  }
+
+  /** Sends the burst, if there is one. */
+  #send(): void {
+    const tunnel = this.#tunnel;
+    const path = this.#path;
+    if (this.#count === 0 || tunnel === undefined || path === undefined) return;
+    const bytes = this.#bytes;
+    const packets = this.#count;
+    this.#count = 0;
+    this.#bytes = 0;
+    this.#closed = false;
+    if (!this.#transmit(path, bytes, this.#size)) {
+      this.#sendFailed(tunnel, path, packets);
+      return;
+    }
+    chargePath(tunnel.paths, this.#pathIndex, bytes);
+    const association = tunnel.outbound as OutboundAssociation;
+    path.path.sent(association.spi, association.sequence, this.#now);
+    count(path.counters, pathSlot.sentPackets, packets);
+    count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
+    this.#listener.dataSent(tunnel, path);
+  }
+
+  #transmit(path: PlanePath, bytes: number, size: number): boolean {
+    const { fd } = path.socket;
+    const sender = this.#sender;
+    count(path.counters, pathSlot.sendCalls);
+    count(path.counters, pathSlot.sentBytes, bytes);
+    if (sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, path.segmented)) return true;
+    // A device without checksum offload cannot take bursts apart (EIO); EINVAL: segments above the device's MTU.
+    if (
+      !path.segmented ||
+      bytes <= size ||
+      (sender.error !== errnoValue.EIO && sender.error !== errnoValue.EINVAL)
+    ) {
+      return false;
+    }
+    path.segmented = false;
+    return sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, false);
+  }
+
+  #sendFailed(tunnel: TunnelPlane, path: PlanePath, packets: number): void {
+    const { error } = this.#sender;
+    if (error === errnoValue.EAGAIN || error === errnoValue.ENOBUFS) {
+      count(tunnel.counters, tunnelSlot.droppedSendBusy, packets);
+      return;
+    }
+    if (error === errnoValue.EMSGSIZE) {
+      count(tunnel.counters, tunnelSlot.droppedTooBig, packets);
+      return;
+    }
+    count(tunnel.counters, tunnelSlot.droppedSendFailed, packets);
+    this.#listener.sendFailed(tunnel, path);
+  }
+}
+
+/** How many packets of a large read go into one burst, so that its bursts are about equal. */
+function burstShare(packets: number, bytes: number): number {
+  if (packets <= 1) return BURST_CAPACITY;
+  const sealedBytes = bytes + packets * sealedLength(64);
+  const bursts = Math.max(Math.ceil(packets / BURST_CAPACITY), Math.ceil(sealedBytes / BURST_BYTES));
+  return Math.ceil(packets / bursts);
+}

@@ -1,0 +1,103 @@
+/**
+ * What the daemon's main thread and the packet worker say to each other.
+ *
+ * Contract: commands are carried out in the order in which they were sent. Descriptors go by number: the main thread
+ * opens them, the worker uses them, and whoever opened a descriptor closes it after the worker confirmed that it let
+ * go (`released`). Keys are 32 bytes and a salt of 4 (RFC 4106, 8.1). Counters are shared memory (`counters.ts`).
+ */
+import type { PathState } from '../tunnel/path/path.ts';
+
+export type InnerPrefix = { readonly bytes: Uint8Array; readonly length: number };
+
+export type RemoteAddress = { readonly address: Uint8Array; readonly port: number };
+
+export type WorkerCommand =
+  | {
+      readonly kind: 'addTunnel';
+      readonly tunnel: number;
+      readonly tunFd: number;
+      readonly udpOffload: boolean;
+      /** Sources that inner packets from the peer may have. */
+      readonly innerSources: readonly InnerPrefix[];
+      readonly counters: SharedArrayBuffer;
+    }
+  | { readonly kind: 'removeTunnel'; readonly tunnel: number }
+  | {
+      readonly kind: 'addInbound';
+      readonly tunnel: number;
+      readonly spi: number;
+      readonly key: Uint8Array;
+      readonly salt: Uint8Array;
+    }
+  | { readonly kind: 'removeInbound'; readonly spi: number }
+  | {
+      readonly kind: 'addOutbound';
+      readonly tunnel: number;
+      readonly spi: number;
+      readonly key: Uint8Array;
+      readonly salt: Uint8Array;
+      /** Whether packets leave with complete checksums (a peer that did not agree to open ones). */
+      readonly finishChecksums: boolean;
+      /** Turn to it at once, or when the peer was heard on this inbound SPI. */
+      readonly activate: 'now' | { readonly whenHeardOn: number };
+      /** After so many packets the main thread is told that new keys are due. */
+      readonly packetLimit: number;
+    }
+  | { readonly kind: 'removeOutbound'; readonly tunnel: number }
+  | { readonly kind: 'openSocket'; readonly socket: number; readonly fd: number }
+  | { readonly kind: 'closeSocket'; readonly socket: number }
+  | {
+      readonly kind: 'addPath';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly socket: number;
+      /** Absent until the peer is heard. */
+      readonly remote: RemoteAddress | undefined;
+      readonly keepaliveMillis: number;
+      readonly weight: number;
+      readonly counters: SharedArrayBuffer;
+    }
+  | {
+      readonly kind: 'movePath';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly socket: number;
+      readonly remote: RemoteAddress | undefined;
+    }
+  | { readonly kind: 'removePath'; readonly tunnel: number; readonly path: number }
+  /** Tells with `watched` whenever this descriptor is readable; `drain` empties it. */
+  | { readonly kind: 'watch'; readonly fd: number }
+  | { readonly kind: 'release'; readonly ticket: number }
+  | { readonly kind: 'stop' };
+
+export type PathEvidence = {
+  readonly silentMillis: number;
+  readonly unansweredProbes: number;
+  readonly roundTripMillis: number;
+  readonly lastHeardMillisAgo: number;
+};
+
+export type WorkerEvent =
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'pathState';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly from: PathState;
+      readonly to: PathState;
+      readonly evidence: PathEvidence;
+    }
+  | {
+      readonly kind: 'pathMoved';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly remote: RemoteAddress;
+    }
+  /** The peer was heard under its new keys: the tunnel now sends under the new ones as well. */
+  | { readonly kind: 'outboundActive'; readonly tunnel: number; readonly spi: number }
+  | { readonly kind: 'rekeyDue'; readonly tunnel: number; readonly spi: number }
+  | { readonly kind: 'watched' }
+  /** Everything commanded before this ticket is done; descriptors given up then may be closed. */
+  | { readonly kind: 'released'; readonly ticket: number }
+  | { readonly kind: 'trouble'; readonly message: string }
+  | { readonly kind: 'stopped' };

@@ -1,0 +1,205 @@
+/**
+ * Reports between the two ends of a tunnel: writes ours, reads theirs, and keeps the paths' states by them.
+ *
+ * Contract: `arrived` takes an authentic report; `service` sends what is due and makes due transitions, and tells when it
+ * wants to be called again. A path whose peer is heard from another address follows it (NAT, DHCP).
+ */
+import type { Arena } from '../linux/arena.ts';
+import { readSocketAddress, SOCKET_ADDRESS_LENGTH, sameSocketAddress } from '../linux/socket-address.ts';
+import type { PathState } from '../tunnel/path/path.ts';
+import {
+  RECORD_LENGTH,
+  REPORT_HEADER_LENGTH,
+  REPORT_LONGEST,
+  type ReceptionRecord,
+  type ReportHeader,
+  readRecord,
+  readReportHeader,
+  recordOffset,
+  writeRecord,
+  writeReportHeader,
+} from '../tunnel/path/report.ts';
+import { levelPath } from '../tunnel/schedule.ts';
+import { count, pathSlot, tunnelSlot } from './counters.ts';
+import type { Arrival } from './inbound.ts';
+import type { Outbound } from './outbound.ts';
+import type { RemoteAddress } from './protocol.ts';
+import { type PlanePath, publishPath, type TunnelPlane } from './tunnel-plane.ts';
+
+/** How often the shared figures of a path are renewed when nothing else happens (µs). */
+const PUBLISH_INTERVAL = 100_000;
+
+export type PathListener = {
+  pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void;
+  pathMoved(tunnel: TunnelPlane, path: PlanePath, remote: RemoteAddress): void;
+};
+
+export class Reporter {
+  readonly #arena: Arena;
+  readonly #outbound: Outbound;
+  readonly #listener: PathListener;
+  readonly #buffer: number;
+  readonly #header: ReportHeader = { answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  readonly #record: ReceptionRecord = { path: 0, spi: 0, newest: 0, packets: 0, bytes: 0 };
+
+  constructor(arena: Arena, outbound: Outbound, listener: PathListener) {
+    this.#arena = arena;
+    this.#outbound = outbound;
+    this.#listener = listener;
+    this.#buffer = arena.reserve(REPORT_LONGEST + 16);
+  }
+
+  arrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number, now: number): void {
+    const data = this.#arena.data;
+    const header = this.#header;
+    const records = readReportHeader(data, offset, length, header);
+    if (records < 0) {
+      count(tunnel.counters, tunnelSlot.reportsRefused);
+      return;
+    }
+    count(tunnel.counters, tunnelSlot.reportsReceived);
+    const path = tunnel.pathById(header.path);
+    if (path !== undefined) this.#takeHeader(tunnel, path, arrival, now);
+    for (let index = 0; index < records; index++) {
+      readRecord(data, recordOffset(offset, index), this.#record);
+      this.#takeRecord(tunnel, now);
+    }
+    // The answer goes out only now, so that it says what this report changed.
+    if (path?.answerDue === true) this.#send(tunnel, path, false, now);
+  }
+
+  /** Sends what is due on this tunnel's paths. @returns when it wants to be called again (µs) */
+  service(tunnel: TunnelPlane, now: number): number {
+    const reportDue = now >= tunnel.reportAt;
+    if (reportDue) tunnel.reportAt = Number.POSITIVE_INFINITY;
+    let next = now + PUBLISH_INTERVAL;
+    for (let index = 0; index < tunnel.paths.length; index++) {
+      const path = tunnel.paths[index] as PlanePath;
+      const before = path.path.state;
+      if (path.path.poll(now)) this.#changed(tunnel, path, before, now);
+      if (now >= path.path.probeAt) this.#send(tunnel, path, true, now);
+      else if (reportDue && path.path.state === 'up') this.#send(tunnel, path, false, now);
+      publishPath(path);
+      next = Math.min(next, path.path.nextDeadline);
+    }
+    return Math.min(next, tunnel.reportAt);
+  }
+
+  /** A local failure to send, told by the outbound side. */
+  sendFailed(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const before = path.path.state;
+    if (path.path.failed(now)) this.#changed(tunnel, path, before, now);
+  }
+
+  /** The path starts from the beginning, over another socket or to another address. */
+  restart(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const before = path.path.state;
+    path.reportNumber = 0;
+    path.reportStamp = 0;
+    path.receivedSpi = 0;
+    if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
+  }
+
+  #takeHeader(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, now: number): void {
+    const header = this.#header;
+    if (header.number > path.reportNumber) {
+      path.reportNumber = header.number;
+      path.reportStamp = header.stamp;
+      path.reportAt = now;
+      this.#follow(tunnel, path, arrival, now);
+      if (header.echo !== 0) {
+        const roundTrip = ((now >>> 0) - header.echo - header.held) >>> 0;
+        // A clock that is read in both directions cannot run backwards; what is absurd is not used.
+        if (roundTrip < 60_000_000) path.path.measured(Math.max(1, roundTrip));
+      }
+    }
+    path.path.heard(now);
+    if (header.answerAtOnce) path.answerDue = true;
+  }
+
+  /** The peer is heard on this path from where we did not expect it: its address changed. */
+  #follow(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, now: number): void {
+    const arena = this.#arena;
+    const sameSocket = path.socket === arrival.socket;
+    if (
+      sameSocket &&
+      path.nameLength > 0 &&
+      sameSocketAddress(arena.data, path.name, arena.data, arrival.sender)
+    ) {
+      return;
+    }
+    const known = path.nameLength > 0;
+    path.socket = arrival.socket;
+    arena.bytes.copyWithin(path.name, arrival.sender, arrival.sender + SOCKET_ADDRESS_LENGTH);
+    const remote = readSocketAddress(arena, arrival.sender);
+    path.nameLength = remote.address.length === 16 ? 28 : 16;
+    path.segmented = true;
+    // The datagram that told us was booked on no path, as its sender was unknown.
+    path.receivedSpi = arrival.spi;
+    path.receivedNewest = arrival.sequence;
+    path.receivedPackets++;
+    path.receivedBytes += arrival.length;
+    if (known) this.#restartAfterMove(tunnel, path, now);
+    this.#listener.pathMoved(tunnel, path, remote);
+  }
+
+  #restartAfterMove(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const before = path.path.state;
+    if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
+  }
+
+  #takeRecord(tunnel: TunnelPlane, now: number): void {
+    const record = this.#record;
+    const path = tunnel.pathById(record.path);
+    if (path === undefined) return;
+    path.counters[pathSlot.peerReceivedPackets] = record.packets;
+    const before = path.path.state;
+    if (path.path.covered(record.spi, record.newest, now)) this.#changed(tunnel, path, before, now);
+  }
+
+  #changed(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
+    if (path.path.state === 'up') levelPath(tunnel.paths, path);
+    publishPath(path);
+    this.#listener.pathChanged(tunnel, path, from, now);
+  }
+
+  #send(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): void {
+    path.answerDue = false;
+    const length = this.#write(tunnel, path, answerAtOnce, now);
+    const sequence = this.#outbound.sendOwn(tunnel, path, this.#buffer, length);
+    if (answerAtOnce) path.path.probed(now);
+    const association = tunnel.outbound;
+    if (sequence === 0 || association === undefined) return;
+    count(tunnel.counters, tunnelSlot.reportsSent);
+    count(path.counters, pathSlot.sentPackets);
+    if (answerAtOnce) path.path.sent(association.spi, sequence, now);
+    else path.path.answered(association.spi, sequence, now);
+  }
+
+  #write(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): number {
+    const data = this.#arena.data;
+    const header = this.#header;
+    path.ownReports++;
+    header.answerAtOnce = answerAtOnce;
+    header.path = path.path.id;
+    header.number = path.ownReports;
+    header.stamp = now >>> 0 || 1;
+    header.echo = path.reportStamp;
+    header.held = path.reportStamp === 0 ? 0 : Math.min(0xffff_ffff, now - path.reportAt) >>> 0;
+    writeReportHeader(data, this.#buffer, header, tunnel.paths.length);
+    for (let index = 0; index < tunnel.paths.length; index++) {
+      this.#writeRecord(tunnel.paths[index] as PlanePath, recordOffset(this.#buffer, index));
+    }
+    return REPORT_HEADER_LENGTH + tunnel.paths.length * RECORD_LENGTH;
+  }
+
+  #writeRecord(path: PlanePath, at: number): void {
+    const record = this.#record;
+    record.path = path.path.id;
+    record.spi = path.receivedSpi;
+    record.newest = path.receivedNewest;
+    record.packets = path.receivedPackets >>> 0;
+    record.bytes = path.receivedBytes >>> 0;
+    writeRecord(this.#arena.data, at, record);
+  }
+}

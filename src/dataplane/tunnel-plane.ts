@@ -1,0 +1,155 @@
+/**
+ * One tunnel as the packet worker sees it: its device, its keys, its paths.
+ *
+ * Contract: plain state that `outbound`, `inbound` and `reporter` work on; nothing here touches the machine. Path
+ * objects are made when a path is added and live until it is removed.
+ */
+import type { Arena } from '../linux/arena.ts';
+import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
+import { InnerSources } from '../tunnel/inner-sources.ts';
+import { Path } from '../tunnel/path/path.ts';
+import type { ScheduledPath } from '../tunnel/schedule.ts';
+import type { InboundAssociation, OutboundAssociation } from './association.ts';
+import { pathSlot } from './counters.ts';
+import type { RemoteAddress, WorkerCommand } from './protocol.ts';
+
+/** A link's UDP socket. Paths refer to the object, so that one that is opened again serves them all. */
+export type LinkSocket = { readonly id: number; fd: number };
+
+export type PlanePath = ScheduledPath & {
+  readonly path: Path;
+  socket: LinkSocket;
+  /** Where the remote socket address lies in the arena, and how long it is (0: not known yet). */
+  readonly name: number;
+  nameLength: number;
+  /** Whether the kernel takes bursts apart for us on this way out. */
+  segmented: boolean;
+  readonly counters: Float64Array;
+  /** What was received on this path, for our reports: newest number, under which SPI, how much. */
+  receivedSpi: number;
+  receivedNewest: number;
+  receivedPackets: number;
+  receivedBytes: number;
+  /** The newest report received on this path: its number and stamp, and when it came (µs). */
+  reportNumber: number;
+  reportStamp: number;
+  reportAt: number;
+  /** The number of our own newest report. */
+  ownReports: number;
+  answerDue: boolean;
+};
+
+export class TunnelPlane {
+  readonly id: number;
+  readonly tunFd: number;
+  readonly udpOffload: boolean;
+  readonly innerSources: InnerSources;
+  readonly counters: Float64Array;
+  readonly paths: PlanePath[] = [];
+  outbound: OutboundAssociation | undefined;
+  /** New keys that wait for the peer to be heard on the inbound SPI that belongs to them. */
+  pending: { readonly association: OutboundAssociation; readonly whenHeardOn: number } | undefined;
+  rekeyAsked = false;
+  /** When data that arrived has to be reported (µs). */
+  reportAt = Number.POSITIVE_INFINITY;
+
+  constructor(command: Extract<WorkerCommand, { kind: 'addTunnel' }>) {
+    this.id = command.tunnel;
+    this.tunFd = command.tunFd;
+    this.udpOffload = command.udpOffload;
+    this.innerSources = new InnerSources(command.innerSources);
+    this.counters = new Float64Array(command.counters);
+  }
+
+  pathById(id: number): PlanePath | undefined {
+    for (let index = 0; index < this.paths.length; index++) {
+      const candidate = this.paths[index] as PlanePath;
+      if (candidate.path.id === id) return candidate;
+    }
+    return undefined;
+  }
+
+  addPath(
+    command: Extract<WorkerCommand, { kind: 'addPath' }>,
+    socket: LinkSocket,
+    arena: Arena,
+    names: NameMemory,
+    now: number,
+  ): PlanePath {
+    const added: PlanePath = {
+      path: new Path(command.path, command.keepaliveMillis * 1000, now),
+      weight: command.weight,
+      clock: 0,
+      socket,
+      name: names.take(),
+      nameLength: 0,
+      segmented: true,
+      counters: new Float64Array(command.counters),
+      receivedSpi: 0,
+      receivedNewest: 0,
+      receivedPackets: 0,
+      receivedBytes: 0,
+      reportNumber: 0,
+      reportStamp: 0,
+      reportAt: 0,
+      ownReports: 0,
+      answerDue: false,
+    };
+    this.paths.push(added);
+    setRemote(added, command.remote, arena);
+    publishPath(added);
+    return added;
+  }
+
+  takeAssociationsOf(inbound: Map<number, InboundAssociation>): void {
+    this.outbound?.close();
+    this.pending?.association.close();
+    this.outbound = undefined;
+    this.pending = undefined;
+    for (const association of inbound.values()) {
+      if (association.tunnel !== this.id) continue;
+      association.close();
+      inbound.delete(association.spi);
+    }
+  }
+}
+
+/** Socket addresses of removed paths are used again. */
+export class NameMemory {
+  readonly #arena: Arena;
+  readonly #free: number[] = [];
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  take(): number {
+    return this.#free.pop() ?? this.#arena.reserve(SOCKET_ADDRESS_LENGTH);
+  }
+
+  give(offset: number): void {
+    this.#free.push(offset);
+  }
+}
+
+export function setRemote(path: PlanePath, remote: RemoteAddress | undefined, arena: Arena): void {
+  path.nameLength =
+    remote === undefined ? 0 : writeSocketAddress(arena, path.name, remote.address, remote.port);
+  // Another way out may well take bursts apart.
+  path.segmented = true;
+}
+
+/** States as numbers, in the order in which `status` knows them. */
+export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
+
+/** Copies what the main thread shows of a path to the shared counters. */
+export function publishPath(plane: PlanePath): void {
+  const { counters, path } = plane;
+  counters[pathSlot.state] = pathStates.indexOf(path.state);
+  counters[pathSlot.roundTripMillis] = path.rtt / 1000;
+  counters[pathSlot.roundTripVariationMillis] = path.rttVariation / 1000;
+  counters[pathSlot.lastHeardAtMillis] = path.lastHeardAt / 1000;
+  counters[pathSlot.receivedPackets] = plane.receivedPackets;
+  counters[pathSlot.receivedBytes] = plane.receivedBytes;
+  counters[pathSlot.segmentedSending] = plane.segmented ? 1 : 0;
+}

@@ -1,0 +1,96 @@
+/**
+ * The main thread's hold on the packet worker.
+ *
+ * Contract: `send` hands a command over and wakes the worker; events arrive at `onEvent`. `released` resolves when all
+ * commands before it are done, which is when descriptors that were given up may be closed. `stop` ends the thread.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { BackstayError } from '../errors.ts';
+import { WakeEvent } from '../linux/wake-event.ts';
+import { openCounters, readCounters, type WorkerCounter, workerCounters } from './counters.ts';
+import type { WorkerCommand, WorkerEvent } from './protocol.ts';
+import type { WorkerData } from './worker-main.ts';
+
+export class WorkerHandle {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #wake: WakeEvent;
+  readonly #counters: SharedArrayBuffer;
+  readonly #waiting = new Map<number, () => void>();
+  #tickets = 0;
+
+  private constructor(worker: Worker, port: MessagePort, wake: WakeEvent, counters: SharedArrayBuffer) {
+    this.#worker = worker;
+    this.#port = port;
+    this.#wake = wake;
+    this.#counters = counters;
+  }
+
+  /** @param onEvent every event but `ready` and `released`; @param onDeath the thread ended without being told to */
+  static async start(
+    onEvent: (event: WorkerEvent) => void,
+    onDeath: (error: BackstayError) => void,
+  ): Promise<WorkerHandle> {
+    const { port1, port2 } = new MessageChannel();
+    const wake = WakeEvent.open();
+    const counters = openCounters(workerCounters);
+    const data: WorkerData = { port: port2, wakeFd: wake.fd, counters };
+    const worker = new Worker(new URL('./worker-main.ts', import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+      name: 'packets',
+    });
+    const handle = new WorkerHandle(worker, port1, wake, counters);
+    await handle.#listen(onEvent, onDeath);
+    return handle;
+  }
+
+  send(command: WorkerCommand): void {
+    this.#port.postMessage(command);
+    this.#wake.wake();
+  }
+
+  /** Resolves when everything sent so far is done. */
+  released(): Promise<void> {
+    const ticket = ++this.#tickets;
+    return new Promise((resolve) => {
+      this.#waiting.set(ticket, resolve);
+      this.send({ kind: 'release', ticket });
+    });
+  }
+
+  counters(): Record<WorkerCounter, number> {
+    return readCounters(workerCounters, this.#counters);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    this.#worker.removeAllListeners('error');
+    this.send({ kind: 'stop' });
+    await ended;
+    this.#port.close();
+    this.#wake.close();
+  }
+
+  #listen(onEvent: (event: WorkerEvent) => void, onDeath: (error: BackstayError) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#worker.once('error', (cause) => {
+        const error = new BackstayError('BS_INTERNAL', `The packet worker failed: ${String(cause)}.`, {
+          cause,
+        });
+        reject(error);
+        onDeath(error);
+      });
+      this.#port.on('message', (event: WorkerEvent) => {
+        if (event.kind === 'ready') resolve();
+        else if (event.kind === 'released') this.#settle(event.ticket);
+        else onEvent(event);
+      });
+    });
+  }
+
+  #settle(ticket: number): void {
+    this.#waiting.get(ticket)?.();
+    this.#waiting.delete(ticket);
+  }
+}

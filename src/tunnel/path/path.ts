@@ -1,0 +1,182 @@
+/**
+ * One path of a tunnel: whether it carries, and how fast it answers.
+ *
+ * ```
+ *            first report covers          a report is overdue
+ *  probing ─────────────────────▶ up ────────────────────────▶ suspect
+ *     ▲                            ▲ ▲       a report covers      │ │
+ *     │                            │ └─────────────────────────────┘ │ nothing for SUSPECT_DEADLINES more
+ *     │                            │   RETURN_COVERS in a row        ▼
+ *     └── address changed          └─────────────────────────────── down
+ * ```
+ * A path is judged by its own traffic: every packet sent must be covered by a report (over any path) in time. Idle
+ * paths send a probe each keepalive, answered at once. While suspect it carries no data if another path can.
+ *
+ * Contract: times are microseconds of one monotonic clock, given in. `poll(now)` makes due transitions and returns
+ * true when the state changed; `probeAt` says when this path next wants to send a probe. Allocates nothing per packet.
+ * Source: S4.6, S4.11; the estimator is that of RFC 6298.
+ */
+import { SendMarks } from './send-marks.ts';
+
+export type PathState = 'probing' | 'up' | 'suspect' | 'down';
+
+/** The far side reports this often while data arrives (µs). Half of the shortest useful reaction. */
+export const REPORT_INTERVAL = 20_000;
+/** Below this a report is late because a process was, not because a path is (µs). */
+const SHORTEST_DEADLINE = 80_000;
+const LONGEST_DEADLINE = 1_000_000;
+/** Before anything was measured: a satellite answers in 0.6 s. */
+const UNMEASURED_DEADLINE = 700_000;
+/** How many deadlines a suspect path gets to answer the probes sent meanwhile. */
+const SUSPECT_DEADLINES = 2;
+/** A path that was down has to answer this many probes in a row before it carries data again. */
+const RETURN_COVERS = 3;
+/** How often a path is probed while it is in question, as long as it answered lately (µs). */
+const EAGER_PROBE_INTERVAL = 40_000;
+
+export class Path {
+  readonly id: number;
+  readonly keepalive: number;
+  state: PathState = 'probing';
+  /** When the state was entered (µs). */
+  since: number;
+  /** Smoothed round trip and its variation (µs); 0 before the first measurement. */
+  rtt = 0;
+  rttVariation = 0;
+  lastHeardAt = 0;
+  lastSentAt = 0;
+  readonly marks = new SendMarks();
+  /** Evidence of the last change to down: how long nothing was covered (µs) and how many probes went unanswered. */
+  silentFor = 0;
+  unanswered = 0;
+
+  #covers = 0;
+  #probeAt: number;
+
+  /** @param keepalive idle time after which a probe is sent (µs); @param now µs */
+  constructor(id: number, keepalive: number, now: number) {
+    this.id = id;
+    this.keepalive = keepalive;
+    this.since = now;
+    this.#probeAt = now;
+  }
+
+  /** Within this time (µs) what is sent should be covered by a report. */
+  get deadline(): number {
+    if (this.rtt === 0) return UNMEASURED_DEADLINE;
+    const expected = this.rtt + 4 * this.rttVariation + REPORT_INTERVAL + 10_000;
+    return Math.min(LONGEST_DEADLINE, Math.max(SHORTEST_DEADLINE, expected));
+  }
+
+  /** When the next probe is due (µs). */
+  get probeAt(): number {
+    return this.#probeAt;
+  }
+
+  /** The next moment at which `poll` or a probe has something to do (µs). */
+  get nextDeadline(): number {
+    return Math.min(this.#probeAt, this.#pollAt());
+  }
+
+  /** Data or a probe, which the far side reports promptly. */
+  sent(spi: number, sequence: number, now: number): void {
+    this.lastSentAt = now;
+    if (this.state === 'up') this.#probeAt = now + this.keepalive;
+    this.marks.add(spi, sequence, now, now + this.deadline);
+  }
+
+  /** An answer, which the far side covers with its own next probe. */
+  answered(spi: number, sequence: number, now: number): void {
+    this.lastSentAt = now;
+    if (this.state === 'up') this.#probeAt = now + this.keepalive;
+    this.marks.add(spi, sequence, now, now + 2 * this.keepalive + this.deadline);
+  }
+
+  /** A probe was sent: when the next one follows depends on the state. */
+  probed(now: number): void {
+    if (this.state !== 'up') this.unanswered++;
+    this.#probeAt = now + this.#probeInterval();
+  }
+
+  /** The far side received up to `newest`. @returns true when the state changed */
+  covered(spi: number, newest: number, now: number): boolean {
+    if (this.marks.cover(spi, newest) === 0) return false;
+    this.unanswered = 0;
+    this.#covers++;
+    switch (this.state) {
+      case 'up':
+        return false;
+      case 'suspect':
+      case 'probing':
+        return this.#enter('up', now);
+      case 'down':
+        this.#probeAt = Math.min(this.#probeAt, now + EAGER_PROBE_INTERVAL);
+        return this.#covers >= RETURN_COVERS && this.#enter('up', now);
+    }
+  }
+
+  heard(now: number): void {
+    this.lastHeardAt = now;
+  }
+
+  measured(roundTrip: number): void {
+    if (this.rtt === 0) {
+      this.rtt = roundTrip;
+      this.rttVariation = roundTrip / 2;
+      return;
+    }
+    this.rttVariation += (Math.abs(roundTrip - this.rtt) - this.rttVariation) / 4;
+    this.rtt += (roundTrip - this.rtt) / 8;
+  }
+
+  /** The local end failed to send: the path is in question at once. @returns true when the state changed */
+  failed(now: number): boolean {
+    return this.state === 'up' && this.#enter('suspect', now);
+  }
+
+  /** Either end's address is another one: nothing that was known holds. @returns true when the state changed */
+  restart(now: number): boolean {
+    this.marks.clear();
+    this.rtt = 0;
+    this.rttVariation = 0;
+    const changed = this.state !== 'probing';
+    this.#enter('probing', now);
+    return changed;
+  }
+
+  poll(now: number): boolean {
+    if (now < this.#pollAt()) return false;
+    switch (this.state) {
+      case 'up':
+        return this.#enter('suspect', now);
+      case 'suspect':
+        this.silentFor = now - Math.min(this.marks.sentAt, this.since);
+        return this.#enter('down', now);
+      case 'probing':
+      case 'down':
+        // What was sent is lost: start counting anew.
+        this.marks.clear();
+        this.#covers = 0;
+        return false;
+    }
+  }
+
+  #pollAt(): number {
+    if (this.state !== 'suspect') return this.marks.dueAt;
+    return this.since + SUSPECT_DEADLINES * this.deadline;
+  }
+
+  #probeInterval(): number {
+    if (this.state === 'suspect' || (this.state === 'down' && this.#covers > 0)) return EAGER_PROBE_INTERVAL;
+    return this.keepalive;
+  }
+
+  #enter(state: PathState, now: number): boolean {
+    this.state = state;
+    this.since = now;
+    this.#covers = 0;
+    if (state !== 'suspect') this.marks.clear();
+    this.#probeAt = state === 'up' ? now + this.keepalive : now;
+    return true;
+  }
+}

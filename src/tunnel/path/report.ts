@@ -1,0 +1,83 @@
+/**
+ * The reports that two tunnel ends exchange over every path: what was received where, and a stamp to measure by.
+ *
+ * A report is the payload of an ESP dummy packet (next header 59), so it is sealed like data, takes a sequence number
+ * of the tunnel, and any other ESP implementation discards it. Big-endian:
+ * ```
+ *  0  version u8 (1)      1  flags u8 (1: answer at once)   2  path u16
+ *  4  number u32          8  stamp u32 (µs, sender's clock) 12 echo u32 (stamp of the newest report received here)
+ *  16 held u32 (µs between that report's arrival and now)   20 records u8, 3 bytes of zero
+ *  24 records: path u16, zero u16, SPI u32, newest u64 (sequence number), packets u32, bytes u32
+ * ```
+ * Contract: `write` fills the caller's memory and returns the length; `ReportReader` reads without allocating and
+ * refuses what is too short or of another version. Records and bytes behind the known ones are skipped, so that a
+ * later version may add some.
+ */
+export const REPORT_VERSION = 1;
+export const REPORT_HEADER_LENGTH = 24;
+export const RECORD_LENGTH = 24;
+/** Paths of one tunnel at most: links of one side times addresses of the other, in reason. */
+export const MAX_PATHS = 16;
+export const REPORT_LONGEST = REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH;
+
+const ANSWER_AT_ONCE = 1;
+const TWO_32 = 0x1_0000_0000;
+
+export type ReportHeader = {
+  answerAtOnce: boolean;
+  path: number;
+  number: number;
+  stamp: number;
+  echo: number;
+  held: number;
+};
+
+export type ReceptionRecord = { path: number; spi: number; newest: number; packets: number; bytes: number };
+
+export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
+  data.setUint8(at, REPORT_VERSION);
+  data.setUint8(at + 1, header.answerAtOnce ? ANSWER_AT_ONCE : 0);
+  data.setUint16(at + 2, header.path);
+  data.setUint32(at + 4, header.number);
+  data.setUint32(at + 8, header.stamp);
+  data.setUint32(at + 12, header.echo);
+  data.setUint32(at + 16, header.held);
+  data.setUint32(at + 20, records << 24);
+}
+
+export function writeRecord(data: DataView, at: number, record: ReceptionRecord): void {
+  data.setUint16(at, record.path);
+  data.setUint16(at + 2, 0);
+  data.setUint32(at + 4, record.spi);
+  data.setUint32(at + 8, Math.floor(record.newest / TWO_32));
+  data.setUint32(at + 12, record.newest % TWO_32);
+  data.setUint32(at + 16, record.packets);
+  data.setUint32(at + 20, record.bytes);
+}
+
+/** @returns how many records follow, or -1 for what is no report that we understand */
+export function readReportHeader(data: DataView, at: number, length: number, into: ReportHeader): number {
+  if (length < REPORT_HEADER_LENGTH || data.getUint8(at) !== REPORT_VERSION) return -1;
+  const records = data.getUint8(at + 20);
+  if (records > MAX_PATHS || length < REPORT_HEADER_LENGTH + records * RECORD_LENGTH) return -1;
+  into.answerAtOnce = (data.getUint8(at + 1) & ANSWER_AT_ONCE) !== 0;
+  into.path = data.getUint16(at + 2);
+  into.number = data.getUint32(at + 4);
+  into.stamp = data.getUint32(at + 8);
+  into.echo = data.getUint32(at + 12);
+  into.held = data.getUint32(at + 16);
+  return records;
+}
+
+export function readRecord(data: DataView, at: number, into: ReceptionRecord): void {
+  into.path = data.getUint16(at);
+  into.spi = data.getUint32(at + 4);
+  into.newest = data.getUint32(at + 8) * TWO_32 + data.getUint32(at + 12);
+  into.packets = data.getUint32(at + 16);
+  into.bytes = data.getUint32(at + 20);
+}
+
+/** Where record i of a report at `at` lies. */
+export function recordOffset(at: number, index: number): number {
+  return at + REPORT_HEADER_LENGTH + index * RECORD_LENGTH;
+}

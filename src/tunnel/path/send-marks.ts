@@ -1,0 +1,83 @@
+/**
+ * What was sent over a path and not yet covered by the far side's reports, as a few marks instead of a list of packets.
+ *
+ * A mark is a moment: the newest packet sent by then, and when its report is due. Links deliver in order, so a report
+ * that names a newer packet covers every older mark; packets lost on the way cost nothing but their share of `loss`.
+ * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates nothing.
+ */
+const CAPACITY = 128;
+/** Marks closer than this say nothing more. */
+const MARK_MICROS = 4_000;
+
+export class SendMarks {
+  readonly #spi = new Float64Array(CAPACITY);
+  readonly #sequence = new Float64Array(CAPACITY);
+  readonly #sentAt = new Float64Array(CAPACITY);
+  readonly #dueAt = new Float64Array(CAPACITY);
+  #first = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** When the oldest mark's report is due (µs); Infinity without marks. */
+  get dueAt(): number {
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#dueAt[this.#first] as number);
+  }
+
+  /** When the oldest mark was sent (µs); Infinity without marks. */
+  get sentAt(): number {
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#sentAt[this.#first] as number);
+  }
+
+  /** Notes that everything up to `sequence` was sent. The due time of a shared mark is the earlier one. */
+  add(spi: number, sequence: number, now: number, dueAt: number): void {
+    if (this.#count > 0) {
+      const last = (this.#first + this.#count - 1) % CAPACITY;
+      const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
+      if (this.#spi[last] === spi && (young || this.#count === CAPACITY)) {
+        this.#sequence[last] = sequence;
+        if (dueAt < (this.#dueAt[last] as number)) this.#dueAt[last] = dueAt;
+        return;
+      }
+      if (this.#count === CAPACITY) this.#drop();
+    }
+    const index = (this.#first + this.#count) % CAPACITY;
+    this.#spi[index] = spi;
+    this.#sequence[index] = sequence;
+    this.#sentAt[index] = now;
+    this.#dueAt[index] = dueAt;
+    this.#count++;
+  }
+
+  /**
+   * Removes the marks that a report covers: `newest` was received under `spi`. Marks of an earlier association are
+   * covered by any report of a later one.
+   * @returns how many were covered
+   */
+  cover(spi: number, newest: number): number {
+    const last = this.#lastCovered(spi, newest);
+    const covered = last + 1;
+    for (let index = 0; index < covered; index++) this.#drop();
+    return covered;
+  }
+
+  /** Gives up every mark. */
+  clear(): void {
+    this.#count = 0;
+  }
+
+  #lastCovered(spi: number, newest: number): number {
+    for (let index = this.#count - 1; index >= 0; index--) {
+      const at = (this.#first + index) % CAPACITY;
+      if (this.#spi[at] === spi && (this.#sequence[at] as number) <= newest) return index;
+    }
+    return -1;
+  }
+
+  #drop(): void {
+    this.#first = (this.#first + 1) % CAPACITY;
+    this.#count--;
+  }
+}
