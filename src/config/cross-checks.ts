@@ -1,0 +1,45 @@
+/**
+ * What must fit together across the settings of a configuration.
+ *
+ * Contract: each check looks at the valid parts only and says nothing where a part it needs is missing; its `rule` is
+ * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
+ */
+
+import type { ConfigDraft } from './draft.ts';
+import { familiesOfLink, sameWay } from './link-checks.ts';
+import type { Finding } from './mistake.ts';
+import {
+  linkAddressInside,
+  peerInside,
+  tunnelNetworksOverlap,
+  tunnelSubnetsOverlap,
+} from './network-checks.ts';
+import {
+  carriesNothing,
+  familiesOfPaths,
+  interfaceTaken,
+  mtuForIpv6,
+  peerIsSelf,
+  samePeer,
+  samePeerAddress,
+  unknownLinks,
+} from './tunnel-checks.ts';
+
+export type CrossCheck = { readonly rule: string; readonly check: (draft: ConfigDraft) => Finding[] };
+
+export const crossChecks: readonly CrossCheck[] = [
+  sameWay,
+  familiesOfLink,
+  unknownLinks,
+  samePeer,
+  samePeerAddress,
+  peerIsSelf,
+  interfaceTaken,
+  carriesNothing,
+  familiesOfPaths,
+  mtuForIpv6,
+  tunnelNetworksOverlap,
+  tunnelSubnetsOverlap,
+  peerInside,
+  linkAddressInside,
+];

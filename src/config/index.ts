@@ -1,0 +1,15 @@
+/** What the other rooms need of the configuration. */
+
+export { type CheckedConfig, checkConfig } from './check-config.ts';
+export type {
+  Config,
+  Endpoint,
+  GatewayConfig,
+  IpAddress,
+  IpPrefix,
+  LinkConfig,
+  PeerConfig,
+  TunnelConfig,
+} from './config.ts';
+export { formatMistake, type Mistake } from './mistake.ts';
+export { type ConfigInput, configSchema } from './schema.ts';

@@ -1,0 +1,67 @@
+/** The `links` section: the ways out to the internet. */
+
+import { z } from 'zod';
+import { linkAddress, nextHop } from './address-fields.ts';
+import { autoOrPerFamily } from './list-fields.ts';
+import { givenName, interfaceName } from './name-fields.ts';
+import { duration, rate, wholeNumber } from './quantity-fields.ts';
+import { wrongValue } from './wording.ts';
+
+/** The port of ESP in UDP (RFC 3948), which firewalls for VPNs let through. */
+export const defaultPort = 4500;
+
+export const linkSchema = z.strictObject(
+  {
+    interface: interfaceName().meta({
+      description:
+        'The network interface through which this link goes out, such as `eth1`, `ppp0` or `wwan0`.',
+    }),
+    address: autoOrPerFamily(linkAddress())
+      .default('auto')
+      .meta({
+        description:
+          'The outer source address. `auto` takes the first global IPv4 and the first global IPv6 address of the ' +
+          'interface and follows when they change. Give addresses when the interface has several.',
+      }),
+    gateway: autoOrPerFamily(nextHop())
+      .default('auto')
+      .meta({
+        description:
+          "The next hop. `auto` takes it from the main table's default route over this interface; when there is none, " +
+          'the link is taken to be point-to-point.',
+      }),
+    port: wholeNumber(1, 65535)
+      .default(defaultPort)
+      .meta({ description: 'The UDP and TCP port on which this gateway sends and receives on this link.' }),
+    rate: rate()
+      .optional()
+      .meta({
+        description:
+          'What the link can carry. Used as the weight of the link as long as nothing has been measured, in bits per ' +
+          'second (1 mbit = 1,000,000 bits).',
+      }),
+    keepalive: duration('50ms', '60s')
+      .prefault('250ms')
+      .meta({
+        description:
+          'How often an idle path of this link is checked. Short intervals find a dead link sooner and cost traffic: ' +
+          'at 250 ms about 2 GB a month for each path.',
+      }),
+    mtu: wholeNumber(1280, 9000)
+      .default(1500)
+      .meta({ description: 'The largest outer IP packet that the way over this link carries, in bytes.' }),
+  },
+  { error: (issue) => wrongValue(issue.input, 'a map with at least interface') },
+);
+
+export const linksSection = z
+  .record(givenName(), linkSchema, {
+    error: (issue) => wrongValue(issue.input, 'a map from names to links, with at least one link'),
+  })
+  .superRefine((links, context) => {
+    if (Object.keys(links).length > 0) return;
+    context.addIssue({ code: 'custom', message: 'has no entry, must have at least one link' });
+  })
+  .meta({
+    description: 'The ways out to the internet, each under a name of its own, in the order of preference.',
+  });

@@ -1,0 +1,49 @@
+/**
+ * Fills in what depends on other settings: the links, the interface name and the MTU of a tunnel.
+ *
+ * Contract: pure; takes a configuration that has passed all checks. The two computations that cross-checks need as well
+ * are exported, so that a check sees exactly what the daemon will use.
+ */
+
+import type { Config, LinkConfig, TunnelConfig } from './config.ts';
+import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
+
+export function resolveConfig(parsed: ParsedConfig): Config {
+  const links = Object.entries(parsed.links).map(([name, link]) => resolveLink(name, link));
+  const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => resolveTunnel(name, tunnel, links));
+  return { gateway: parsed.gateway, links, tunnels };
+}
+
+/** `bs-` and the tunnel's name in what the kernel allows (15 bytes; names are ASCII). */
+export function defaultInterfaceName(tunnelName: string): string {
+  return `bs-${tunnelName}`.slice(0, 15);
+}
+
+/** Outer IPv6 40, UDP 8, ESP header 8, IV 8, ICV 16, ESP trailer 2 (RFC 4303 section 2, RFC 4106 section 3). */
+const outerOverheadBytes = 82;
+
+/** The largest inner packet that fits into one outer packet: with its trailer of two bytes a whole number of 4. */
+export function automaticMtu(smallestLinkMtu: number): number {
+  const payload = smallestLinkMtu - outerOverheadBytes;
+  return payload - ((payload + 2) % 4);
+}
+
+function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
+  const { rate, keepalive, ...rest } = parsed;
+  return { name, ...rest, rateBps: rate, keepaliveMillis: keepalive };
+}
+
+function resolveTunnel(name: string, parsed: ParsedTunnel, links: readonly LinkConfig[]): TunnelConfig {
+  const usable = parsed.links ?? links.map((link) => link.name);
+  const linkMtus = links.filter((link) => usable.includes(link.name)).map((link) => link.mtu);
+  return {
+    name,
+    peer: parsed.peer,
+    links: usable,
+    interface: parsed.interface ?? defaultInterfaceName(name),
+    address: parsed.address,
+    networks: parsed.networks,
+    mtu: parsed.mtu === 'auto' ? automaticMtu(Math.min(...linkMtus)) : parsed.mtu,
+    rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * The configuration file as a schema: the one source of its types, defaults, checks and reference documentation.
+ *
+ * Contract: `z.input` is what may be written; the output has every default filled in that does not depend on another
+ * setting, durations in milliseconds, rates in bits per second, addresses parsed. What depends on other settings is
+ * filled in by resolve-config.ts; what must fit together is checked by cross-checks.ts. Every field has `description`
+ * and `allowed` in its metadata.
+ */
+
+import { z } from 'zod';
+import { gatewaySection } from './gateway-section.ts';
+import { linksSection } from './link-section.ts';
+import { tunnelsSection } from './tunnel-section.ts';
+import { wrongValue } from './wording.ts';
+
+export const configSchema = z.strictObject(
+  { gateway: gatewaySection, links: linksSection, tunnels: tunnelsSection },
+  { error: (issue) => wrongValue(issue.input, 'a map with gateway, links and, where wanted, tunnels') },
+);
+
+/** What the operator writes. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** What was written, checked and parsed. */
+export type ParsedConfig = z.output<typeof configSchema>;
+export type ParsedLink = ParsedConfig['links'][string];
+export type ParsedTunnel = ParsedConfig['tunnels'][string];
