@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { statusFixture } from '../../test/fixtures/status.ts';
+import { openApiServer } from '../api/server.ts';
+import { Journal } from '../journal/journal.ts';
+import { version } from '../version.ts';
+import { runCommandLine } from './program.ts';
+import { noColours } from './terminal.ts';
+
+const launcher = fileURLToPath(new URL('../../bin/backstay', import.meta.url));
+
+function temporary(context: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'bs-cli-'));
+  context.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function backstay(...words: string[]): Promise<{ status: number; out: string; error: string }> {
+  let out = '';
+  let error = '';
+  const status = await runCommandLine(words, {
+    out: (text) => {
+      out += text;
+    },
+    error: (text) => {
+      error += text;
+    },
+    palette: noColours,
+    isTty: false,
+  });
+  return { status, out, error };
+}
+
+async function daemon(context: TestContext) {
+  const socket = join(temporary(context), 'backstay.sock');
+  const journal = new Journal();
+  const source = { status: () => statusFixture };
+  const server = await openApiServer(socket, { source, journal, version });
+  context.after(() => server.close());
+  return { socket, journal };
+}
+
+const linkDown = (name: string) =>
+  ({
+    kind: 'linkDown',
+    subject: { type: 'link', name },
+    evidence: { interface: 'eth1', reason: 'no carrier' },
+  }) as const;
+
+test('a command line that is not understood is one line and status 2', async () => {
+  for (const words of [
+    ['--nonsense'],
+    ['status', '--nonsense'],
+    ['nonsense'],
+    ['check'],
+    ['status', 'more'],
+  ]) {
+    const { status, out, error } = await backstay(...words);
+    assert.equal(status, 2, words.join(' '));
+    assert.equal(out, '');
+    assert.match(error, /^BS_USAGE [^\n]+\. See `backstay --help`\.\n$/);
+  }
+});
+
+test('help and version are answers', async () => {
+  assert.deepEqual(await backstay('version'), { status: 0, out: `${version}\n`, error: '' });
+  assert.deepEqual(await backstay('--version'), { status: 0, out: `${version}\n`, error: '' });
+  const help = await backstay('status', '--help');
+  assert.equal(help.status, 0);
+  assert.match(help.out, /--watch/);
+});
+
+test('without a daemon the message says what to do, with status 5', async (context) => {
+  const socket = join(temporary(context), 'none.sock');
+  const { status, error } = await backstay('status', '--socket', socket);
+  assert.equal(status, 5);
+  assert.match(
+    error,
+    /^BS_DAEMON_UNREACHABLE \S+none\.sock: There is no such socket: .*backstay run --config FILE.*\n$/,
+  );
+});
+
+test('something else on the socket is not taken for the daemon', async (context) => {
+  const socket = join(temporary(context), 'other.sock');
+  const other = createServer((_, answer) => answer.writeHead(200).end('<html>'));
+  await new Promise<void>((resolve) => other.listen(socket, resolve));
+  context.after(() => other.close());
+  const { status, error } = await backstay('events', '--socket', socket);
+  assert.equal(status, 5);
+  assert.match(error, /is not this daemon/);
+});
+
+test('status and events come from the daemon, as text and as JSON', async (context) => {
+  const { socket, journal } = await daemon(context);
+  for (const name of ['a', 'b', 'c']) journal.record(linkDown(name), '2026-11-20T12:00:00.000Z');
+  assert.match((await backstay('status', '-s', socket)).out, /^Gateway lyon: /);
+  assert.deepEqual(JSON.parse((await backstay('status', '--json', '-s', socket)).out), statusFixture);
+  assert.match(
+    (await backstay('events', '-s', socket, '--since', '2')).out,
+    /^2026\S+ \S+ {2}warning {2}Link c is down: [^\n]+\n$/,
+  );
+  const lines = (await backstay('events', '--json', '-n', '2', '-s', socket)).out.trim().split('\n');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).sequence),
+    [2, 3],
+  );
+});
+
+test('the daemon refuses a limit, and its error is shown', async (context) => {
+  const { socket } = await daemon(context);
+  const { status, error } = await backstay('events', '-n', 'many', '-s', socket);
+  assert.equal(status, 2);
+  assert.match(error, /^BS_API_BAD_REQUEST limit: /);
+});
+
+test('keygen makes a key once, and fingerprint names it', async (context) => {
+  const file = join(temporary(context), 'identity.pem');
+  const made = await backstay('keygen', '--out', file);
+  assert.equal(made.status, 0);
+  assert.match(made.out, /^SHA256:[\w-]{43}\n$/);
+  assert.equal((await backstay('fingerprint', file)).out, made.out);
+  const again = await backstay('keygen', '--out', file);
+  assert.equal(again.status, 1);
+  assert.match(again.error, /^BS_IDENTITY_EXISTS /);
+});
+
+test('the launcher works through symbolic links, and follows events until it is interrupted', async (context) => {
+  const { socket, journal } = await daemon(context);
+  journal.record(linkDown('before'), '2026-11-20T12:00:00.000Z');
+  const link = join(temporary(context), 'backstay');
+  symlinkSync(launcher, `${link}-1`);
+  symlinkSync(`${link}-1`, link);
+  const follower = spawn(link, ['events', '--follow', '-s', socket], { cwd: '/' });
+  context.after(() => follower.kill('SIGKILL'));
+  let out = '';
+  for await (const chunk of follower.stdout) {
+    out += chunk;
+    if (out.includes('Link before') && journal.newestSequence === 1)
+      journal.record(linkDown('after'), '2026-11-20T12:00:01.000Z');
+    if (out.includes('Link after')) follower.kill('SIGINT');
+  }
+  const status = await new Promise((resolve) => follower.once('close', resolve));
+  assert.equal(status, 0);
+  assert.equal(out.split('\n').length, 3);
+});

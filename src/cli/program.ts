@@ -1,0 +1,121 @@
+/**
+ * The command line: every command with its options, and what becomes of an error.
+ *
+ * Contract: `runCommandLine` never throws; it returns the exit status of the error catalogue (0 when all is well). An
+ * error is one line on standard error, `CODE place: message remedy`. Commands load what they need when they run, so
+ * that `backstay status` does not load the packet path.
+ */
+
+import { Command, CommanderError } from 'commander';
+import { BackstayError, errorCatalogue } from '../errors.ts';
+import { version } from '../version.ts';
+import { defaultSocketPath } from './daemon-client.ts';
+import type { Terminal } from './terminal.ts';
+
+const defaultConfigPath = '/etc/backstay/backstay.yaml';
+const defaultIdentityPath = '/etc/backstay/identity.pem';
+
+/** `words` are the arguments after the program's name. */
+export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
+  let status = 0;
+  const program = createProgram(terminal, (exitStatus) => {
+    status = exitStatus;
+  });
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const known = asBackstayError(error);
+    terminal.error(`${known.line}\n`);
+    return errorCatalogue[known.code].exitStatus;
+  }
+}
+
+/** `setStatus` is for commands whose result is an answer rather than an error, such as `check`. */
+function createProgram(terminal: Terminal, setStatus: (exitStatus: number) => void): Command {
+  const program = new Command('backstay')
+    .description('A VPN gateway that stays up: one encrypted tunnel over several internet links.')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.error, outputError: () => {} })
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false);
+  addDaemonCommands(program, terminal, setStatus);
+  addIdentityCommands(program, terminal);
+  addReadingCommands(program, terminal);
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`${version}\n`));
+  return program;
+}
+
+function addDaemonCommands(
+  program: Command,
+  terminal: Terminal,
+  setStatus: (exitStatus: number) => void,
+): void {
+  program
+    .command('run')
+    .description('run the gateway in the foreground until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'configuration file', defaultConfigPath)
+    .action(async (options) => (await import('./commands/run.ts')).runGateway(options));
+  program
+    .command('check')
+    .description('check a configuration file without touching anything')
+    .argument('<file>', 'configuration file')
+    .action(async (file) => setStatus((await import('./commands/check.ts')).checkFile(file, terminal)));
+  program
+    .command('doctor')
+    .description('check whether this machine has what a gateway needs')
+    .option('-c, --config <file>', 'look at the links of this configuration as well')
+    .option('--json', 'print JSON')
+    .action(async (options) =>
+      setStatus(await (await import('./commands/doctor.ts')).examine(options, terminal)),
+    );
+}
+
+function addIdentityCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('keygen')
+    .description("make this gateway's key and print its fingerprint, which the peers need")
+    .option('-o, --out <file>', 'where to write it', defaultIdentityPath)
+    .action(async (options) => (await import('./commands/identity.ts')).makeIdentity(options, terminal));
+  program
+    .command('fingerprint')
+    .description('print the fingerprint of a key that was made with keygen')
+    .argument('[file]', 'identity file', defaultIdentityPath)
+    .action(async (file) => (await import('./commands/identity.ts')).showFingerprint(file, terminal));
+}
+
+function addReadingCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('status')
+    .description('show the running gateway: links, tunnels and their paths')
+    .option('--json', 'print JSON')
+    .option('-w, --watch', 'again every second')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (options) => (await import('./commands/status.ts')).showStatus(options, terminal));
+  program
+    .command('events')
+    .description('show what happened and on what evidence')
+    .option('-f, --follow', 'go on with what happens from now on')
+    .option('--json', 'print JSON, one entry per line')
+    .option('--since <beginning>', 'a sequence number, a time, or how long ago (30s, 10m, 2h, 1d)')
+    .option('-n, --limit <count>', 'how many entries at the most (default: 100)')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (options) => (await import('./commands/events.ts')).showEvents(options, terminal));
+}
+
+function asBackstayError(error: unknown): BackstayError {
+  if (error instanceof BackstayError) return error;
+  if (error instanceof CommanderError) return usageError(error);
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new BackstayError('BS_INTERNAL', message, { cause: error });
+}
+
+function usageError(error: CommanderError): BackstayError {
+  if (error.code === 'commander.help') return new BackstayError('BS_USAGE', 'A command is needed.');
+  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  return new BackstayError('BS_USAGE', `${message.charAt(0).toUpperCase()}${message.slice(1)}.`);
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { statusFixture } from '../../test/fixtures/status.ts';
+import { Journal } from '../journal/journal.ts';
+import { formatEntry } from './event-text.ts';
+import { formatStatus } from './status-text.ts';
+import { colours, noColours } from './terminal.ts';
+
+const golden = (name: string) => readFileSync(new URL(`../../test/golden/${name}`, import.meta.url), 'utf8');
+
+test('status reads as in the golden text', () => {
+  assert.equal(formatStatus(statusFixture, noColours), golden('status.txt'));
+});
+
+test('colours change nothing but the colours', () => {
+  const coloured = formatStatus(statusFixture, colours);
+  assert.notEqual(coloured, golden('status.txt'));
+  assert.equal(stripVTControlCharacters(coloured), golden('status.txt'));
+});
+
+test('a gateway without tunnels says so', () => {
+  assert.match(formatStatus({ ...statusFixture, tunnels: [] }, noColours), /No tunnels are configured\.\n$/);
+});
+
+test('events read as in the golden text', () => {
+  const journal = new Journal();
+  const path = { type: 'path', tunnel: 'head-office', id: 2, link: 'lte' } as const;
+  const link = { type: 'link', name: 'lte' } as const;
+  const gateway = { type: 'gateway', name: 'lyon' } as const;
+  journal.record(
+    {
+      kind: 'daemonStarted',
+      subject: gateway,
+      evidence: { version: '0.1.0', pid: 4711, links: 2, tunnels: 2 },
+    },
+    '2026-11-18T09:55:00.000Z',
+  );
+  for (const second of [0, 4, 8])
+    journal.record(
+      {
+        kind: 'pathDown',
+        subject: path,
+        evidence: { unansweredProbes: 3 + second, lastHeardMillis: 950, rttMillis: 41 },
+      },
+      `2026-11-20T11:58:5${second % 10}.500Z`,
+    );
+  journal.record(
+    { kind: 'linkDown', subject: link, evidence: { interface: 'wwan0', reason: 'no carrier' } },
+    '2026-11-20T11:59:00.120Z',
+  );
+  const text = journal.since(0).map((entry) => formatEntry(entry, noColours));
+  assert.equal(text.join(''), golden('events.txt'));
+});
+
+test('an entry of a kind that only a newer daemon knows is shown as it is', () => {
+  const entry = {
+    ...new Journal().record(
+      { kind: 'daemonStopping', subject: { type: 'gateway', name: 'lyon' }, evidence: { reason: 'SIGTERM' } },
+      '2026-11-20T12:00:00.000Z',
+    ),
+    kind: 'linkDreaming',
+  };
+  assert.equal(
+    formatEntry(entry as never, noColours),
+    '2026-11-20 12:00:00.000Z  notice   linkDreaming {"type":"gateway","name":"lyon"} {"reason":"SIGTERM"}\n',
+  );
+});

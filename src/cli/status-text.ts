@@ -1,0 +1,124 @@
+/** The status document as a person reads it: the gateway, its links, then each tunnel with its paths. */
+
+import type { LinkStatus, PathStatus, Status, TunnelStatus } from '../api/status.ts';
+import { formatBytes, formatCount, formatMillis } from '../journal/quantity.ts';
+import { type Cell, formatColumns } from './columns.ts';
+import type { Palette } from './terminal.ts';
+
+export function formatStatus(status: Status, palette: Palette): string {
+  const nowMillis = Date.parse(status.time);
+  const parts = [formatGateway(status, palette), formatLinks(status.links, palette)];
+  for (const tunnel of status.tunnels) parts.push(formatTunnel(tunnel, nowMillis, palette));
+  if (status.tunnels.length === 0) parts.push('No tunnels are configured.\n');
+  return parts.join('\n');
+}
+
+function formatGateway({ gateway, time }: Status, palette: Palette): string {
+  const running = formatMillis(Date.parse(time) - Date.parse(gateway.startedAt));
+  return `${palette.strong(`Gateway ${gateway.name}`)}: version ${gateway.version}, process ${gateway.pid}, running for ${running}, memory ${formatBytes(gateway.memoryBytes)}\n`;
+}
+
+function formatLinks(links: readonly LinkStatus[], palette: Palette): string {
+  const head = ['LINK', 'STATE', 'INTERFACE', 'ADDRESSES', 'NEXT HOPS', ''].map((text) =>
+    faint(text, palette),
+  );
+  const rows = links.map((link): Cell[] => [
+    link.name,
+    paintState(link.state, palette),
+    link.interface,
+    link.addresses.join(' ') || '-',
+    link.nextHops.join(' ') || (link.state === 'up' ? 'on-link' : '-'),
+    link.reason === undefined ? '' : `(${link.reason})`,
+  ]);
+  return formatColumns([head, ...rows]);
+}
+
+function formatTunnel(tunnel: TunnelStatus, nowMillis: number, palette: Palette): string {
+  const since = formatMillis(nowMillis - Date.parse(tunnel.since));
+  const state = paintState(tunnel.state, palette);
+  const reason = tunnel.reason === undefined ? '' : `: ${tunnel.reason}`;
+  const title = `${palette.strong(`Tunnel ${tunnel.name}`)} is ${state.paint(state.text)} for ${since}${reason}\n`;
+  const facts = formatColumns(tunnelFacts(tunnel, nowMillis, palette), '  ');
+  return title + facts + (tunnel.paths.length === 0 ? '' : formatPaths(tunnel.paths, palette));
+}
+
+function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette): Cell[][] {
+  const { counters, peer } = tunnel;
+  const address = peer.address === undefined ? '' : ` at ${peer.address}`;
+  const facts: [string, string][] = [
+    ['peer', `${peer.fingerprint}${address}; this side is the ${tunnel.role}`],
+    ['interface', `${tunnel.interface}, MTU ${tunnel.mtu}`],
+    ['keys', describeKeys(tunnel, nowMillis)],
+    ['received', traffic(counters.innerPacketsIn, counters.innerBytesIn, counters.outerBytesIn)],
+    ['sent', traffic(counters.innerPacketsOut, counters.innerBytesOut, counters.outerBytesOut)],
+    ['dropped', describeDrops(counters.drops)],
+  ];
+  return facts.map(([name, value]) => [faint(name, palette), value]);
+}
+
+function describeKeys(tunnel: TunnelStatus, nowMillis: number): string {
+  if (tunnel.generation === 0) return 'none yet';
+  const made =
+    tunnel.lastRekey === undefined
+      ? ''
+      : `, made ${formatMillis(nowMillis - Date.parse(tunnel.lastRekey))} ago`;
+  const next =
+    tunnel.nextRekey === undefined
+      ? ''
+      : `, next in ${formatMillis(Date.parse(tunnel.nextRekey) - nowMillis)}`;
+  return `generation ${tunnel.generation}${made}${next}`;
+}
+
+function traffic(packets: number, innerBytes: number, outerBytes: number): string {
+  return `${formatCount(packets)} packets, ${formatBytes(innerBytes)} inside, ${formatBytes(outerBytes)} outside`;
+}
+
+function describeDrops(drops: TunnelStatus['counters']['drops']): string {
+  const reasons = Object.entries(drops).filter(([, count]) => count > 0);
+  return reasons.length === 0 ? 'nothing' : reasons.map(([reason, count]) => `${reason} ${count}`).join(', ');
+}
+
+function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
+  const titles = [
+    'PATH',
+    'LINK',
+    'STATE',
+    'LOCAL',
+    'REMOTE',
+    'RTT',
+    'LOSS',
+    'HEARD',
+    'SHARE',
+    'SENT',
+    'RECEIVED',
+  ];
+  const rows = paths.map((path): Cell[] => [
+    String(path.id),
+    path.link,
+    paintState(path.state, palette),
+    path.local,
+    path.remote,
+    path.rttMillis === undefined ? '-' : formatMillis(path.rttMillis),
+    path.lossRatio === undefined ? '-' : formatRatio(path.lossRatio),
+    path.lastHeardMillis === undefined ? 'never' : `${formatMillis(path.lastHeardMillis)} ago`,
+    formatRatio(path.share),
+    formatBytes(path.txBytes),
+    formatBytes(path.rxBytes),
+  ]);
+  return formatColumns([titles.map((title) => faint(title, palette)), ...rows], '  ');
+}
+
+function formatRatio(ratio: number): string {
+  const percent = ratio * 100;
+  const digits = percent > 0 && percent < 9.95 ? percent.toFixed(percent < 0.1 ? 2 : 1) : percent.toFixed(0);
+  return `${digits.replace(/\.0+$/, '')} %`;
+}
+
+function paintState(state: string, palette: Palette) {
+  if (state === 'up') return { text: state, paint: palette.good };
+  return { text: state, paint: state === 'down' ? palette.bad : palette.warn };
+}
+
+function faint(text: string, palette: Palette): Cell {
+  return { text, paint: palette.faint };
+}
