@@ -1,0 +1,74 @@
+/**
+ * One link between the two sites, as a test sees it: what it is made of, and the faults that can be put on it.
+ *
+ * Contract: `set` takes effect at once and in both directions unless one is named. A plain link knows only the black
+ * hole; asking it for anything else is an error, so that no test believes in a fault that is not there.
+ */
+import type { LinkPlan } from './addressing.ts';
+import type { InterfaceEnd } from './namespace.ts';
+import type { Impairments } from './wan/impairments.ts';
+import type { Direction, LinkStatistics, WanLink } from './wan/wan.ts';
+
+export type SiteLink = {
+  readonly index: number;
+  readonly plan: LinkPlan;
+  readonly emulated: boolean;
+  set(change: Partial<Impairments>, direction?: Direction): Promise<void>;
+  /** Counters since the start, per direction; an error for a plain link. */
+  statistics(): Promise<LinkStatistics>;
+};
+
+export class EmulatedSiteLink implements SiteLink {
+  readonly index: number;
+  readonly plan: LinkPlan;
+  readonly emulated = true;
+  readonly #link: WanLink;
+
+  constructor(index: number, plan: LinkPlan, link: WanLink) {
+    this.index = index;
+    this.plan = plan;
+    this.#link = link;
+  }
+
+  set(change: Partial<Impairments>, direction?: Direction): Promise<void> {
+    return this.#link.set(change, direction);
+  }
+
+  statistics(): Promise<LinkStatistics> {
+    return this.#link.statistics();
+  }
+}
+
+export class PlainSiteLink implements SiteLink {
+  readonly index: number;
+  readonly plan: LinkPlan;
+  readonly emulated = false;
+  readonly #ends: { readonly near: InterfaceEnd; readonly far: InterfaceEnd };
+
+  constructor(index: number, plan: LinkPlan, ends: { near: InterfaceEnd; far: InterfaceEnd }) {
+    this.index = index;
+    this.plan = plan;
+    this.#ends = ends;
+  }
+
+  async set(change: Partial<Impairments>, direction?: Direction): Promise<void> {
+    const { blackHole, ...others } = change;
+    if (Object.keys(others).length > 0) {
+      throw new Error(`a plain link has no ${Object.keys(others).join(', ')}: use an emulated one`);
+    }
+    if (blackHole === undefined) return;
+    // Frames towards B are swallowed where they come in at B, and the other way round.
+    if (direction !== 'bToA') await setSwallowing(this.#ends.far, blackHole);
+    if (direction !== 'aToB') await setSwallowing(this.#ends.near, blackHole);
+  }
+
+  statistics(): Promise<LinkStatistics> {
+    return Promise.reject(new Error('a plain link has no counters: use an emulated one'));
+  }
+}
+
+async function setSwallowing({ namespace, name }: InterfaceEnd, swallowing: boolean): Promise<void> {
+  const table = `table netdev laboratory_${name}`;
+  const hook = `chain swallow { type filter hook ingress device "${name}" priority -500; policy drop; }`;
+  await namespace.nft(`${table}\ndelete ${table}\n${swallowing ? `${table} { ${hook} }` : ''}`);
+}
