@@ -1,0 +1,226 @@
+/** Real kernel state, in a network namespace of the test's own process. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DesiredState } from '../network/desired-state.ts';
+import { type IpAddress, parseInterfaceAddress, parseIpAddress, parsePrefix } from '../network/ip-address.ts';
+import { resolveLink } from '../network/link-resolution.ts';
+import { applyNetwork, readNetwork, removeNetwork } from './network-state.ts';
+import { enterPrivateNetwork } from './private-network.ts';
+import { runProgram } from './run-program.ts';
+
+const root = process.getuid?.() === 0;
+if (root) enterPrivateNetwork();
+const state = mkdtempSync(`${tmpdir()}/bs-host-`);
+after(() => rmSync(state, { recursive: true }));
+
+beforeEach(async () => {
+  if (!root) return;
+  await ip('link set lo up');
+  await ip('link add eth1 type veth peer name far1');
+  await ip('link set far1 up');
+  await ip('link set eth1 up');
+  await ip('address add 198.51.100.2/24 dev eth1');
+  await ip('-6 address add 2001:db8:1::2/64 dev eth1 nodad');
+  await ip('route add default via 198.51.100.1 dev eth1 metric 100');
+  await ip('tuntap add dev bs-head mode tun vnet_hdr');
+  await ip('rule add pref 500 from 10.66.0.0/16 lookup 66');
+  await ip('route add 192.0.2.0/24 via 198.51.100.1 protocol 4');
+  await runProgram('nft', ['-f', '-'], {
+    input: 'table ip mine { chain c { type filter hook input priority 0; }; }',
+  });
+});
+
+afterEach(async () => {
+  if (!root) return;
+  await removeNetwork(state);
+  await ip('link del eth1');
+  await ip('-force link del bs-head').catch(() => {});
+  await ip('rule del pref 500');
+  await runProgram('nft', ['delete', 'table', 'ip', 'mine']);
+});
+
+test('apply, apply again without a single kernel event, remove: the machine is as before', {
+  skip: !root,
+}, async () => {
+  await ip('link del bs-head');
+  const before = await machine();
+  await ip('tuntap add dev bs-head mode tun vnet_hdr');
+  const first = await applyNetwork(await desired(), state);
+  assert.deepEqual(first.failures, []);
+  assert.ok(first.changes.length > 20);
+  assert.match((await machine()).firewall, /maxseg size set rt mtu/);
+  assert.equal((await runProgram('sysctl', ['-n', 'net.ipv4.ip_forward'])).trim(), '1');
+
+  const events = await kernelEvents(async () => {
+    assert.deepEqual(await applyNetwork(await desired(), state), { changes: [], failures: [] });
+  });
+  assert.equal(events, '');
+
+  const removed = await removeNetwork(state);
+  assert.deepEqual(removed.failures, []);
+  assert.deepEqual(await machine(), before);
+});
+
+test('what a killed daemon left is adopted: only the difference is touched', { skip: !root }, async () => {
+  await applyNetwork(await desired(), state);
+  const changed = {
+    ...(await desired()),
+    links: (await desired()).links.map((link) => ({ ...link, families: link.families.slice(0, 1) })),
+  };
+  const events = await kernelEvents(async () => {
+    const applied = await applyNetwork(changed, state);
+    assert.ok(
+      applied.changes.length > 0 &&
+        applied.changes.every((change) => /^ip -6 (rule|route) del /.test(change)),
+    );
+  });
+  assert.doesNotMatch(events, /198\.51\.100\.|10\.2\.0\.0|bs-head/);
+});
+
+test('a device that nobody wants any more goes, one without our alias stays', { skip: !root }, async () => {
+  await applyNetwork(await desired(), state);
+  await ip('tuntap add dev theirs mode tun');
+  await applyNetwork({ ...(await desired()), tunnelDevices: [] }, state);
+  const names = (await readNetwork()).interfaces.map((it) => it.name);
+  assert.ok(!names.includes('bs-head') && names.includes('theirs'));
+  await ip('link del theirs');
+});
+
+test('a part that the kernel refuses is as before, the others work', { skip: !root }, async () => {
+  await applyNetwork({ ...(await desired()), links: [] }, state);
+  const before = await machine();
+  const [link] = (await desired()).links;
+  const [ipv4, ipv6] = link!.families;
+  const families = [{ ...ipv4!, address: address('198.51.100.77') }, ipv6!];
+  const applied = await applyNetwork({ ...(await desired()), links: [{ ...link!, families }] }, state);
+  assert.deepEqual(
+    applied.failures.map(({ part, error }) => [part, error.code]),
+    [['link fibre IPv4', 'BS_NETWORK_REFUSED']],
+  );
+  assert.match(applied.failures[0]!.error.message, /route add default via 198\.51\.100\.1 .*Invalid/);
+  const now = await machine();
+  assert.equal(now.routes4, before.routes4);
+  assert.equal(now.rules4, before.rules4);
+  assert.notEqual(now.rules6, before.rules6);
+});
+
+test('ip breaking in the middle is an error and leaves what was before', { skip: !root }, async () => {
+  const before = await machine();
+  const path = process.env['PATH'];
+  const stub = mkdtempSync(`${tmpdir()}/bs-host-stub-`);
+  // The IPv4 commands come through, then ip dies without a word about a line; after that it works again.
+  writeFileSync(
+    `${stub}/ip`,
+    `#!/bin/sh
+PATH=\${PATH#*:}
+ip "$@" || exit
+case "$*" in *-4*-batch*) [ -e ${stub}/broke ] || { touch ${stub}/broke; exit 77; } ;; esac\n`,
+  );
+  chmodSync(`${stub}/ip`, 0o755);
+  process.env['PATH'] = `${stub}:${path}`;
+  try {
+    await assert.rejects(applyNetwork(await desired(), state), { code: 'BS_PROGRAM_FAILED' });
+  } finally {
+    process.env['PATH'] = path;
+    rmSync(stub, { recursive: true });
+  }
+  const { firewall, aliases, ...now } = await machine();
+  const { firewall: formerFirewall, aliases: formerAliases, ...former } = before;
+  assert.deepEqual(now, former);
+  await removeNetwork(state);
+  assert.equal((await machine()).firewall, formerFirewall);
+});
+
+test('a state directory that cannot be written: forwarding stays off, with an error', {
+  skip: !root,
+}, async () => {
+  const applied = await applyNetwork({ ...(await desired()), tunnelDevices: [] }, '/proc/no-such-directory');
+  assert.deepEqual(
+    applied.failures.map(({ part, error }) => [part, error.code]),
+    [['forwarding', 'BS_STATE_UNWRITABLE']],
+  );
+  assert.equal((await runProgram('sysctl', ['-n', 'net.ipv4.ip_forward'])).trim(), '0');
+});
+
+test('while a tunnel device is down its networks are unreachable, not sent to the provider', {
+  skip: !root,
+}, async () => {
+  await applyNetwork(await desired(), state);
+  assert.match(await runProgram('ip', ['route', 'get', '10.2.0.1']), /dev bs-head/);
+  await ip('link set bs-head down');
+  await assert.rejects(runProgram('ip', ['route', 'get', '10.2.0.1']), /No route to host|unreachable/);
+  await assert.rejects(
+    runProgram('ip', ['route', 'get', '10.2.0.1', 'from', '198.51.100.2']),
+    /No route to host|unreachable/,
+  );
+  const repaired = await applyNetwork(await desired(), state);
+  assert.deepEqual(repaired.failures, []);
+  assert.match(await runProgram('ip', ['route', 'get', '10.2.0.1']), /dev bs-head/);
+});
+
+async function desired(): Promise<DesiredState> {
+  const link = resolveLink(await readNetwork(), { interface: 'eth1', address: 'auto', gateway: 'auto' });
+  assert.ok(link.usable);
+  return {
+    tunnelDevices: [
+      {
+        tunnel: 'head-office',
+        name: 'bs-head',
+        mtu: 1418,
+        addresses: ['10.255.0.1/30', 'fd00:255::1/64'].map((text) => parseInterfaceAddress(text)!),
+        networks: ['10.2.0.0/16', 'fd00:2::/64'].map((text) => parsePrefix(text)!),
+        gsoMaxBytes: 65536,
+        queuePackets: 100,
+      },
+    ],
+    links: [{ name: 'fibre', index: 1, interface: 'eth1', families: link.families }],
+    forwarding: true,
+  };
+}
+
+async function machine() {
+  const [rules4, rules6, routes4, routes6, aliases, firewall, settings] = await Promise.all([
+    runProgram('ip', ['-4', 'rule']),
+    runProgram('ip', ['-6', 'rule']),
+    runProgram('ip', ['-4', 'route', 'show', 'table', 'all']),
+    runProgram('ip', ['-6', 'route', 'show', 'table', 'all']),
+    runProgram('ip', ['-json', 'address']).then((text) => JSON.stringify(JSON.parse(text), withoutIndex)),
+    runProgram('nft', ['list', 'ruleset']),
+    runProgram('sysctl', ['-a', '--pattern', 'forwarding|ip_forward|accept_redirects|accept_ra$']),
+  ]);
+  return { rules4, rules6, routes4, routes6, aliases, firewall, settings };
+}
+
+/** Link-local addresses get ready in their own time. */
+function withoutIndex(key: string, value: unknown): unknown {
+  return ['ifindex', 'tentative', 'valid_life_time'].includes(key) ? undefined : value;
+}
+
+async function kernelEvents(during: () => Promise<void>): Promise<string> {
+  const monitor = spawn('ip', ['monitor', 'link', 'address', 'route', 'rule'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  monitor.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  await sleep(200);
+  await during();
+  await sleep(200);
+  monitor.kill();
+  await once(monitor, 'close');
+  return text;
+}
+
+async function ip(words: string): Promise<void> {
+  await runProgram('ip', words.split(' '));
+}
+
+function address(text: string): IpAddress {
+  return parseIpAddress(text)!;
+}

@@ -1,0 +1,137 @@
+/**
+ * The kernel's network as it is, and making it what is desired.
+ *
+ * Contract: `applyNetwork` touches only what differs, so a second call with the same state changes nothing and what a killed daemon
+ * left is adopted. Parts (a tunnel, one family of a link, the packet filter, forwarding) fail alone: what a failed part
+ * had changed is taken back, and its error is in the answer. `removeNetwork` leaves the machine as it was found.
+ * One call at a time: the caller waits for the answer before the next.
+ * Throws when nothing can be said or done: BS_PROGRAM_MISSING, BS_PROGRAM_FAILED, BS_PROGRAM_OUTPUT.
+ */
+import { BackstayError } from '../errors.ts';
+import { type DesiredState, nothingDesired } from '../network/desired-state.ts';
+import { type NetworkPlan, type PlanProblem, planNetwork } from '../network/network-plan.ts';
+import type { NetworkSnapshot } from '../network/network-snapshot.ts';
+import { ownProtocol } from '../network/route.ts';
+import { runCommands } from './ip-batch.ts';
+import { readInterfaces, readMainRoutes, readOwnRoutes, readRules } from './ip-json.ts';
+import { loadFirewall, readFirewall } from './nftables.ts';
+import { runProgram, tryProgram } from './run-program.ts';
+import { enableForwarding, restoreSettings } from './sysctl.ts';
+
+export type NetworkFailure = {
+  /** `tunnel head-office`, `link fibre IPv6`, `packet filter`, `forwarding`. */
+  readonly part: string;
+  readonly error: BackstayError;
+};
+
+/** `changes` are the commands that were carried out, in order; empty when everything was right already. */
+export type AppliedNetwork = {
+  readonly changes: readonly string[];
+  readonly failures: readonly NetworkFailure[];
+};
+
+export async function readNetwork(): Promise<NetworkSnapshot> {
+  const [interfaces, ipv4, ipv6, ownFirewall] = await Promise.all([
+    runProgram('ip', ['-json', '-details', 'address', 'show']).then(readInterfaces),
+    readFamily(4),
+    readFamily(6),
+    readFirewall(),
+  ]);
+  return {
+    interfaces,
+    mainRoutes: [...ipv4.mainRoutes, ...ipv6.mainRoutes],
+    rules: [...ipv4.rules.present, ...ipv6.rules.present],
+    ownRoutes: [...ipv4.ownRoutes, ...ipv6.ownRoutes],
+    ownRules: [...ipv4.rules.own, ...ipv6.rules.own],
+    ownFirewall,
+  };
+}
+
+/** @param stateDirectory where former settings are kept; it must be the same in the next start */
+export async function applyNetwork(desired: DesiredState, stateDirectory: string): Promise<AppliedNetwork> {
+  const plan = planNetwork(await readNetwork(), desired);
+  const applied = await carryOut(plan);
+  // Last, so that no packet is forwarded before the routes that keep a tunnel's packets from leaking stand.
+  const forwarding = attempt('forwarding', ['sysctl forwarding'], () =>
+    desired.forwarding
+      ? enableForwarding(
+          stateDirectory,
+          desired.links.map((link) => link.interface),
+        )
+      : restoreSettings(stateDirectory),
+  );
+  return joined([applied, forwarding]);
+}
+
+export async function removeNetwork(stateDirectory: string): Promise<AppliedNetwork> {
+  const forwarding = attempt('forwarding', ['sysctl forwarding'], () => restoreSettings(stateDirectory));
+  const applied = await carryOut(planNetwork(await readNetwork(), nothingDesired));
+  return joined([forwarding, applied]);
+}
+
+async function carryOut(plan: NetworkPlan): Promise<AppliedNetwork> {
+  const filter = await loadPlannedFirewall(plan.firewall);
+  const commands = await runCommands(plan.additions, plan.removals);
+  const problems = plan.problems.map(({ part, ...problem }) => ({ part, error: problemError(problem) }));
+  return joined([{ changes: [], failures: problems }, filter, commands]);
+}
+
+async function loadPlannedFirewall(script: string | undefined): Promise<AppliedNetwork> {
+  if (script === undefined) return { changes: [], failures: [] };
+  try {
+    await loadFirewall(script);
+    return { changes: ['nft table inet backstay'], failures: [] };
+  } catch (error) {
+    return { changes: [], failures: [{ part: 'packet filter', error: expected(error) }] };
+  }
+}
+
+function attempt(part: string, changes: readonly string[], change: () => boolean): AppliedNetwork {
+  try {
+    return { changes: change() ? changes : [], failures: [] };
+  } catch (error) {
+    return { changes: [], failures: [{ part, error: expected(error) }] };
+  }
+}
+
+/** A defect of ours is not a failure of the part. */
+function expected(error: unknown): BackstayError {
+  if (error instanceof BackstayError) return error;
+  throw error;
+}
+
+function joined(parts: readonly AppliedNetwork[]): AppliedNetwork {
+  return {
+    changes: parts.flatMap(({ changes }) => changes),
+    failures: parts.flatMap(({ failures }) => failures),
+  };
+}
+
+function problemError({ device, why }: Omit<PlanProblem, 'part'>): BackstayError {
+  return why === 'missing'
+    ? new BackstayError('BS_INTERFACE_MISSING', `There is no interface ${device}.`, { place: device })
+    : new BackstayError('BS_INTERFACE_FOREIGN', `${device} was not made by Backstay.`, { place: device });
+}
+
+async function readFamily(family: 4 | 6) {
+  const read = (...words: string[]) => readIp(family, words);
+  const [main, own, rules] = await Promise.all([
+    read('route', 'show', 'table', 'main'),
+    read('route', 'show', 'table', 'all', 'protocol', String(ownProtocol)),
+    read('rule', 'show'),
+  ]);
+  return {
+    mainRoutes: readMainRoutes(main, family),
+    ownRoutes: readOwnRoutes(own, family),
+    rules: readRules(rules, family),
+  };
+}
+
+async function readIp(family: 4 | 6, words: readonly string[]): Promise<string> {
+  const args = [`-${family}`, '-N', '-json', '-details', ...words];
+  const result = await tryProgram('ip', args);
+  if (result.status === 0) return result.stdout;
+  // A kernel without IPv6 has no such routes and rules; a table that was never used does not exist.
+  if (/not supported|FIB table does not exist/.test(result.stderr)) return '';
+  throw new BackstayError('BS_PROGRAM_FAILED', `\`ip ${args.join(' ')}\` failed: ${result.stderr.trim()}`);
+}
