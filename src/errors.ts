@@ -39,6 +39,16 @@ export const errorCatalogue = {
     remedy: 'Use commands and daemon of the same version.',
     exitStatus: exitStatus.failure,
   },
+  BS_CONFIG_INVALID: {
+    summary: 'The configuration has mistakes; nothing was changed.',
+    remedy: 'Correct the places that are named and run `backstay check` again; docs/configuration.md has all settings.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_CONFIG_UNREADABLE: {
+    summary: 'The configuration file cannot be read.',
+    remedy: 'Name an existing UTF-8 text file that the user of the daemon may read.',
+    exitStatus: exitStatus.configuration,
+  },
   BS_DAEMON_UNREACHABLE: {
     summary: 'The daemon does not answer on its control socket.',
     remedy:

@@ -8,6 +8,7 @@
 import type { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { draftConfig } from './draft.ts';
+import { entriesOf } from './draft-entries.ts';
 import { type Finding, formatPath, type Mistake, type SettingPath } from './mistake.ts';
 import { resolveConfig } from './resolve-config.ts';
 import { configSchema } from './schema.ts';
@@ -40,8 +41,8 @@ type Issues = Parameters<typeof schemaFindings>[0];
 function findMistakes(tree: YamlTree, broken: number | undefined, issues: Issues): YamlMistake[] {
   const findings = schemaFindings(issues, tree.value);
   if (broken === undefined) {
-    const draft = draftConfig(tree.value);
-    const crossed = crossChecks.flatMap(({ check }) => check(draft));
+    const entries = entriesOf(draftConfig(tree.value));
+    const crossed = crossChecks.flatMap(({ check }) => check(entries));
     return [...findings, ...crossed].flatMap((finding) => locate(finding, tree));
   }
   return findings

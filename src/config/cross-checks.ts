@@ -5,7 +5,7 @@
  * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
  */
 
-import type { ConfigDraft } from './draft.ts';
+import type { DraftEntries } from './draft-entries.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import type { Finding } from './mistake.ts';
 import {
@@ -14,18 +14,17 @@ import {
   tunnelNetworksOverlap,
   tunnelSubnetsOverlap,
 } from './network-checks.ts';
+import { familiesOfPaths, mtuForIpv6 } from './path-checks.ts';
 import {
   carriesNothing,
-  familiesOfPaths,
   interfaceTaken,
-  mtuForIpv6,
   peerIsSelf,
   samePeer,
   samePeerAddress,
   unknownLinks,
 } from './tunnel-checks.ts';
 
-export type CrossCheck = { readonly rule: string; readonly check: (draft: ConfigDraft) => Finding[] };
+export type CrossCheck = { readonly rule: string; readonly check: (entries: DraftEntries) => Finding[] };
 
 export const crossChecks: readonly CrossCheck[] = [
   sameWay,

@@ -5,99 +5,99 @@
  * leave by the routing tables of their links.
  */
 
-import {
-  formatPrefix,
-  type IpPrefix,
-  networkOf,
-  prefixContains,
-  prefixesOverlap,
-} from '../network/ip-address.ts';
+import { formatPrefix, type IpPrefix, networkOf } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
-import type { ConfigDraft } from './draft.ts';
-import { explicit, indexed, linksOf, pairsOf, tunnelsOf } from './draft-entries.ts';
+import { type DraftEntries, explicit, indexed, linksOf } from './draft-entries.ts';
 import type { Finding, SettingPath } from './mistake.ts';
+import { nested, PrefixTable } from './prefix-order.ts';
 
 export const tunnelNetworksOverlap: CrossCheck = {
   rule: 'Networks behind different peers do not overlap (0.0.0.0/0 and ::/0 may, once each: they are everything else).',
-  check: (draft) =>
-    overlaps(tunnelClaims(draft, 'networks'), (later, earlier) => {
-      const [one, other] = [later.prefix.length, earlier.prefix.length];
-      return one === other || (one > 0 && other > 0);
-    }),
+  check: (entries) => {
+    const claims = claimsOf(entries, 'networks');
+    const defaults = claims.filter(({ prefix }) => prefix.length === 0);
+    return [...overlaps(routed(claims)), ...overlaps(defaults)];
+  },
 };
 
 /** Tunnels without subnets of their own may share one address, so single addresses are left out. */
 export const tunnelSubnetsOverlap: CrossCheck = {
   rule: 'The inner subnets of different tunnels do not overlap.',
-  check: (draft) => {
-    const subnets = tunnelClaims(draft, 'address').filter(
-      ({ prefix }) => prefix.length < prefix.address.bytes.length * 8,
-    );
-    return overlaps(subnets, () => true);
-  },
+  check: (entries) =>
+    overlaps(
+      claimsOf(entries, 'address').filter(({ prefix }) => prefix.length < prefix.address.bytes.length * 8),
+    ),
 };
 
 export const peerInside: CrossCheck = {
   rule: "No peer's address lies in a network that is routed into a tunnel.",
-  check: (draft) =>
-    tunnelsOf(draft).flatMap((tunnel) =>
+  check: (entries) => {
+    const table = new PrefixTable(routed(claimsOf(entries, 'networks')));
+    return entries.tunnels.flatMap((tunnel) =>
       indexed(tunnel.peer?.addresses).flatMap(([index, { address }]) => {
-        const claim = routedClaims(draft).find(({ prefix }) => prefixContains(prefix, address));
+        const claim = table.find(address);
         if (claim === undefined) return [];
         const message =
           `${address.text} lies in ${formatPrefix(claim.prefix)}, which is routed into tunnel ${claim.tunnel}, ` +
           'must be an outer address that no tunnel carries';
         return [{ path: ['tunnels', tunnel.name, 'peer', 'addresses', index], message }];
       }),
-    ),
+    );
+  },
 };
 
 export const linkAddressInside: CrossCheck = {
   rule: "No link's address or next hop lies in a network behind a peer.",
-  check: (draft) => {
-    const outer = linksOf(draft).flatMap((link) =>
-      [...(explicit(link.address) ?? []), ...(explicit(link.gateway) ?? [])].map((address) => ({
-        link,
-        address,
-      })),
-    );
-    return routedClaims(draft).flatMap(({ prefix, path }) => {
-      const inside = outer.find(({ address }) => prefixContains(prefix, address));
-      if (inside === undefined) return [];
-      const message =
-        `${formatPrefix(prefix)} holds ${inside.address.text} of the own link ${inside.link.name}, ` +
-        'must be a network behind the peer';
-      return [{ path, message }];
-    });
+  check: (entries) => {
+    const table = new PrefixTable(routed(claimsOf(entries, 'networks')));
+    const found = new Map<Claim, Finding>();
+    for (const link of linksOf(entries)) {
+      for (const address of [...(explicit(link.address) ?? []), ...(explicit(link.gateway) ?? [])]) {
+        const claim = table.find(address);
+        if (claim === undefined || found.has(claim)) continue;
+        const holds = `${formatPrefix(claim.prefix)} holds ${address.text} of the own link ${link.name}`;
+        found.set(claim, { path: claim.path, message: `${holds}, must be a network behind the peer` });
+      }
+    }
+    return [...found.values()];
   },
 };
 
-type Claim = { readonly tunnel: string; readonly prefix: IpPrefix; readonly path: SettingPath };
+/** `prefix` is the network; `order` counts in the order of the file. */
+type Claim = {
+  readonly tunnel: string;
+  readonly written: IpPrefix;
+  readonly prefix: IpPrefix;
+  readonly path: SettingPath;
+  readonly order: number;
+};
 
-function tunnelClaims(draft: ConfigDraft, key: 'networks' | 'address'): Claim[] {
-  return tunnelsOf(draft).flatMap((tunnel) =>
-    indexed(tunnel[key]).map(([index, prefix]) => ({
-      tunnel: tunnel.name,
-      prefix,
-      path: ['tunnels', tunnel.name, key, index],
-    })),
-  );
+function claimsOf(entries: DraftEntries, key: 'networks' | 'address'): Claim[] {
+  return entries.tunnels
+    .flatMap((tunnel) =>
+      indexed(tunnel[key]).map(([index, written]) => ({
+        tunnel: tunnel.name,
+        written,
+        prefix: networkOf(written),
+        path: ['tunnels', tunnel.name, key, index],
+      })),
+    )
+    .map((claim, order) => ({ ...claim, order }));
 }
 
-function routedClaims(draft: ConfigDraft): Claim[] {
-  return tunnelClaims(draft, 'networks').filter(({ prefix }) => prefix.length > 0);
+function routed(claims: readonly Claim[]): Claim[] {
+  return claims.filter(({ prefix }) => prefix.length > 0);
 }
 
-/** One finding for each claim, naming the first that it clashes with. */
-function overlaps(claims: readonly Claim[], counts: (later: Claim, earlier: Claim) => boolean): Finding[] {
+/** One finding for each claim that comes later in the file than one it overlaps with. */
+function overlaps(claims: readonly Claim[]): Finding[] {
   const found = new Map<Claim, Finding>();
-  for (const [later, earlier] of pairsOf(claims)) {
-    if (found.has(later) || later.tunnel === earlier.tunnel || !counts(later, earlier)) continue;
-    if (!prefixesOverlap(networkOf(later.prefix), networkOf(earlier.prefix))) continue;
+  for (const pair of nested(claims, (inner, outer) => inner.tunnel !== outer.tunnel)) {
+    const [earlier, later] = pair[0].order < pair[1].order ? pair : ([pair[1], pair[0]] as const);
     const message =
-      `${formatPrefix(later.prefix)} overlaps with ${formatPrefix(earlier.prefix)} of tunnel ${earlier.tunnel}, ` +
+      `${formatPrefix(later.written)} overlaps with ${formatPrefix(earlier.written)} of tunnel ${earlier.tunnel}, ` +
       'must be in one tunnel only';
-    found.set(later, { path: later.path, message });
+    if (!found.has(later)) found.set(later, { path: later.path, message });
   }
   return [...found.values()];
 }

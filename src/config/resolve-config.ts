@@ -10,7 +10,8 @@ import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
 export function resolveConfig(parsed: ParsedConfig): Config {
   const links = Object.entries(parsed.links).map(([name, link]) => resolveLink(name, link));
-  const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => resolveTunnel(name, tunnel, links));
+  const mtus = new Map(links.map((link) => [link.name, link.mtu]));
+  const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => resolveTunnel(name, tunnel, mtus));
   return { gateway: parsed.gateway, links, tunnels };
 }
 
@@ -33,17 +34,19 @@ function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
   return { name, ...rest, rateBps: rate, keepaliveMillis: keepalive };
 }
 
-function resolveTunnel(name: string, parsed: ParsedTunnel, links: readonly LinkConfig[]): TunnelConfig {
-  const usable = parsed.links ?? links.map((link) => link.name);
-  const linkMtus = links.filter((link) => usable.includes(link.name)).map((link) => link.mtu);
+function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<string, number>): TunnelConfig {
+  const links = parsed.links ?? [...mtus.keys()];
   return {
     name,
     peer: parsed.peer,
-    links: usable,
+    links,
     interface: parsed.interface ?? defaultInterfaceName(name),
     address: parsed.address,
     networks: parsed.networks,
-    mtu: parsed.mtu === 'auto' ? automaticMtu(Math.min(...linkMtus)) : parsed.mtu,
+    mtu:
+      parsed.mtu === 'auto'
+        ? automaticMtu(Math.min(...links.map((link) => mtus.get(link) ?? Number.POSITIVE_INFINITY)))
+        : parsed.mtu,
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
   };
 }

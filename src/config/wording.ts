@@ -13,13 +13,20 @@ export function wrongValue(input: unknown, allowed: string, reason?: string): st
 export function unknownName(name: string, what: string, known: readonly string[]): string {
   const near = nearestName(name, known);
   const guess = near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`;
-  const allowed = known.length === 0 ? 'there are none' : `allowed: ${known.join(', ')}`;
+  const more = known.length > maximumNamesListed ? ', …' : '';
+  const allowed =
+    known.length === 0
+      ? 'there are none'
+      : `allowed: ${known.slice(0, maximumNamesListed).join(', ')}${more}`;
   return `${JSON.stringify(shorten(name, 40))} is not ${what}${guess}, ${allowed}`;
 }
 
+/** More is no help to a reader, and guessing among more takes long. */
+const maximumNamesListed = 24;
+
 /** The known name that a slip of the keyboard could have turned into this one. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  if (name.length > 64) return undefined;
+  if (name.length > 64 || known.length > maximumNamesListed) return undefined;
   const lower = name.toLowerCase();
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(lower, candidate.toLowerCase()) }))

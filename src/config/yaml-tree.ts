@@ -162,7 +162,7 @@ export class YamlTreeReader {
   }
 }
 
-export const tooDeepMessage = 'lists and maps are nested too deeply, a configuration needs six levels';
+export const tooDeepMessage = 'has lists or maps nested too deeply, a configuration needs six levels';
 
 const leaf = { value: undefined, children: new Map<string | number, YamlTree>(), refused: false };
 
