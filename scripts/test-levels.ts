@@ -1,0 +1,40 @@
+/** Which test files there are, by level: what they need, and how many of them can run at once. */
+
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { root } from './root.ts';
+
+export type Level = {
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly concurrency: number;
+  /** For one file; after that it hangs. */
+  readonly timeoutMillis: number;
+};
+
+const minuteMillis = 60_000;
+
+/** Paths are relative to the project's directory and contain `pattern`. */
+export function testLevels(pattern = ''): readonly Level[] {
+  const find = (globs: string[], exclude: string[] = []) =>
+    globSync(globs, { cwd: root, exclude })
+      .filter((file) => file.includes(pattern))
+      .sort();
+  return [
+    {
+      name: 'unit',
+      files: find(['{src,test,scripts,bench,sim,web}/**/*.test.ts']),
+      concurrency: availableParallelism(),
+      timeoutMillis: 2 * minuteMillis,
+    },
+    // Real time and real packets: a neighbour on the same processor would be measured too.
+    {
+      name: 'lab',
+      files: find(['lab/**/*.test.ts'], ['lab/vm/**']),
+      concurrency: 1,
+      timeoutMillis: 10 * minuteMillis,
+    },
+    // An emulated processor keeps both real ones busy.
+    { name: 'vm', files: find(['lab/vm/**/*.test.ts']), concurrency: 1, timeoutMillis: 15 * minuteMillis },
+  ];
+}
