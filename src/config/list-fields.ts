@@ -31,9 +31,7 @@ export function autoOrPerFamily<Element extends z.ZodType<IpAddress, string>>(el
     const message = `is a second IPv${first.family} address, must be at most one of each family`;
     context.addIssue({ code: 'custom', message, path: [1] });
   });
-  return z
-    .union([z.literal('auto'), list])
-    .meta({ several: 'auto, one, or a list of one IPv4 and one IPv6 address' });
+  return z.union([z.literal('auto'), list]).meta({ several: 'one, or a list of one IPv4 and one IPv6' });
 }
 
 /** Refuses the second of two entries that mean the same. */
