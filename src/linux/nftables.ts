@@ -14,7 +14,7 @@ import { runProgram, tryProgram } from './run-program.ts';
  */
 export async function readFirewall(): Promise<string[] | undefined> {
   try {
-    const result = await tryProgram('nft', ['-json', 'list', 'table', 'inet', firewallTable]);
+    const result = await tryProgram('nft', ['--json', 'list', 'table', 'inet', firewallTable]);
     return result.status === 0 ? readComments(result.stdout) : undefined;
   } catch (error) {
     if (error instanceof BackstayError && error.code === 'BS_PROGRAM_MISSING') return undefined;
@@ -35,7 +35,7 @@ function readComments(text: string): string[] {
     const objects = listing.parse(JSON.parse(text)).nftables;
     return objects.flatMap(({ rule }) => (rule === undefined ? [] : [rule.comment ?? '']));
   } catch (cause) {
-    throw new BackstayError('BS_PROGRAM_OUTPUT', `\`nft -json list table\` can't be understood: ${cause}`, {
+    throw new BackstayError('BS_PROGRAM_OUTPUT', `\`nft --json list table\` can't be understood: ${cause}`, {
       cause,
     });
   }
