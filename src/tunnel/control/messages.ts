@@ -36,7 +36,15 @@ export const linkAddResult = { unspecified: 0, ok: 1, noMoreLinks: 2, refused: 3
 
 export const dropReason = { unspecified: 0, linkDown: 1, linkRemoved: 2, notNeeded: 3 } as const;
 
-export const closeReason = { unspecified: 0, shutdown: 1, rekeyed: 2, replaced: 3, error: 4 } as const;
+export const closeReason = {
+  unspecified: 0,
+  shutdown: 1,
+  rekeyed: 2,
+  replaced: 3,
+  error: 4,
+  /** The only message a gateway sends to one whose key it does not know. */
+  unknownPeer: 5,
+} as const;
 
 /** Bits of the capabilities mask; what both sides set is in force. */
 export const capability = {

@@ -1,0 +1,17 @@
+/**
+ * The control channel: TLS 1.3 between two gateways that have pinned each other's keys.
+ *
+ * Contract: whoever is handed a `ControlSession` talks to the holder of a pinned key; no byte of anyone else gets
+ * through. The rooms above see bytes, the exporter and the end of the connection, and nothing of TLS.
+ * Source: seed row S4.3; RFC 8446.
+ */
+export { type DialFailure, type DialOptions, type DialResult, dialControl } from './control-dialler.ts';
+export {
+  type ControlListener,
+  defaultListenLimits,
+  type ListenLimits,
+  type ListenOptions,
+  listenControl,
+} from './control-listener.ts';
+export type { ControlSession } from './control-session.ts';
+export type { HandshakeRefusal, RefusalReason } from './handshake-refusals.ts';

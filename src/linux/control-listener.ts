@@ -1,0 +1,246 @@
+/**
+ * Waits for initiators on one address of one link.
+ *
+ * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read.
+ * Everyone else costs a bounded amount: so many handshakes at a time, in total and per source; each has 5 s, after
+ * which it is cut off whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
+ * Throws: BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE.
+ */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { BackstayError } from '../errors.ts';
+import { type Endpoint, formatEndpoint, type IpAddress } from '../network/ip-address.ts';
+import { type ControlSession, closeSoon, openControlSession } from './control-session.ts';
+import { presentedKey, tlsOptions } from './control-tls.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import { HandshakeAdmission, sourceOf } from './handshake-admission.ts';
+import {
+  type HandshakeRefusal,
+  HandshakeRefusals,
+  type RefusalDetail,
+  type RefusalReason,
+} from './handshake-refusals.ts';
+import type { Identity } from './identity.ts';
+
+export type ListenLimits = {
+  readonly maxPending: number;
+  readonly maxPendingPerSource: number;
+  readonly handshakeTimeoutMillis: number;
+  /** A newer session of the same key pushes the oldest one out: a peer that has started anew must get in. */
+  readonly maxSessionsPerPeer: number;
+};
+
+export const defaultListenLimits: ListenLimits = {
+  maxPending: 64,
+  maxPendingPerSource: 8,
+  handshakeTimeoutMillis: 5_000,
+  maxSessionsPerPeer: 4,
+};
+
+export type ListenOptions<Peer> = {
+  readonly address: IpAddress;
+  /** 0 for any. */
+  readonly port: number;
+  readonly identity: Identity;
+  readonly limits?: Partial<ListenLimits>;
+  /** Who has this key; undefined for a stranger. */
+  authenticate(fingerprint: Fingerprint): Peer | undefined;
+  onSession(session: ControlSession, peer: Peer): void;
+  onRefusal(refusal: HandshakeRefusal): void;
+  /** Sent to a stranger before the connection ends, so that his operator is told. */
+  readonly farewellToStrangers?: Uint8Array;
+};
+
+export type ControlListener = {
+  /** With the port that was taken when 0 was asked for. */
+  readonly local: Endpoint;
+  readonly pendingHandshakes: number;
+  readonly sessions: number;
+  /** Ends the sessions too. */
+  close(): Promise<void>;
+};
+
+export async function listenControl<Peer>(options: ListenOptions<Peer>): Promise<ControlListener> {
+  const listener = new Listener(options);
+  await listener.listen();
+  return listener;
+}
+
+type PendingHandshake = { readonly source: string; isRefused: boolean; readonly settle: () => void };
+
+class Listener<Peer> implements ControlListener {
+  readonly #options: ListenOptions<Peer>;
+  readonly #limits: ListenLimits;
+  readonly #admission: HandshakeAdmission;
+  readonly #refusals: HandshakeRefusals;
+  readonly #server: Server;
+  readonly #tls: TlsServer;
+  readonly #connections = new Set<Socket>();
+  /** By `connectionKey`. */
+  readonly #pending = new Map<string, PendingHandshake>();
+  /** By fingerprint, the oldest first. */
+  readonly #sessions = new Map<Fingerprint, TLSSocket[]>();
+
+  constructor(options: ListenOptions<Peer>) {
+    this.#options = options;
+    this.#limits = { ...defaultListenLimits, ...options.limits };
+    this.#admission = new HandshakeAdmission(this.#limits);
+    this.#refusals = new HandshakeRefusals((refusal) => options.onRefusal(refusal));
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accepted(socket));
+    this.#tls = createTlsServer(tlsOptions(options.identity));
+    this.#tls.on('secureConnection', (socket) => this.#secured(socket));
+    this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket));
+  }
+
+  get local(): Endpoint {
+    const bound = this.#server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : this.#options.port;
+    return { address: this.#options.address, port };
+  }
+
+  get pendingHandshakes(): number {
+    return this.#admission.pending;
+  }
+
+  get sessions(): number {
+    return [...this.#sessions.values()].reduce((sum, sockets) => sum + sockets.length, 0);
+  }
+
+  async listen(): Promise<void> {
+    const { address, port } = this.#options;
+    this.#server.listen({ host: address.text, port, ipv6Only: true, exclusive: true });
+    try {
+      await once(this.#server, 'listening');
+    } catch (error) {
+      throw listenError(error, { address, port });
+    }
+    // For instance no file descriptors are left: the next connection may find some.
+    this.#server.on('error', (error) =>
+      this.#refusals.add('this gateway', 'handshakeFailed', { code: codeOf(error) }),
+    );
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#connections) socket.destroy();
+    this.#refusals.flush();
+    await closed;
+  }
+
+  #accepted(socket: Socket): void {
+    // A connection that is reset at this moment has no address any more.
+    const source = sourceOf(socket.remoteAddress ?? '');
+    const admission = this.#admission.admit(source);
+    socket.on('error', () => {});
+    if (!admission.admitted) {
+      this.#refusals.add(source, admission.reason);
+      socket.destroy();
+      return;
+    }
+    const key = connectionKey(socket);
+    const settle = () => {
+      clearTimeout(deadline);
+      this.#pending.delete(key);
+      admission.release();
+    };
+    const pending: PendingHandshake = { source, isRefused: false, settle };
+    const deadline = setTimeout(() => {
+      this.#tell(pending, 'handshakeTimeout');
+      socket.destroy();
+    }, this.#limits.handshakeTimeoutMillis);
+    this.#pending.set(key, pending);
+    this.#connections.add(socket);
+    socket.once('close', () => this.#closed(socket, key, pending));
+    this.#tls.emit('connection', socket);
+  }
+
+  #closed(socket: Socket, key: string, pending: PendingHandshake): void {
+    this.#connections.delete(socket);
+    if (this.#pending.get(key) !== pending) return;
+    this.#tell(pending, 'handshakeFailed', { code: 'ECONNRESET' });
+    pending.settle();
+  }
+
+  /** When the connection is gone already, its end has been told. */
+  #failed(error: Error, socket: TLSSocket): void {
+    const pending = this.#pending.get(connectionKey(socket));
+    if (pending !== undefined) this.#tell(pending, 'handshakeFailed', { code: codeOf(error) });
+    socket.destroy();
+  }
+
+  #secured(socket: TLSSocket): void {
+    const pending = this.#pending.get(connectionKey(socket));
+    if (pending === undefined) return void socket.destroy();
+    const presented = presentedKey(socket);
+    if ('missing' in presented) return this.#refuse(socket, pending, presented.missing);
+    const { fingerprint } = presented;
+    const peer = this.#options.authenticate(fingerprint);
+    if (peer === undefined) return this.#refuse(socket, pending, 'unknownKey', fingerprint);
+    pending.settle();
+    const session = openControlSession(socket, fingerprint);
+    this.#remember(fingerprint, socket);
+    this.#options.onSession(session, peer);
+  }
+
+  /** Stays counted as a pending handshake, with its deadline, until it is gone. */
+  #refuse(
+    socket: TLSSocket,
+    pending: PendingHandshake,
+    reason: RefusalReason,
+    fingerprint?: Fingerprint,
+  ): void {
+    this.#tell(pending, reason, { fingerprint });
+    socket.on('error', () => {});
+    if (reason !== 'unknownKey' || this.#options.farewellToStrangers === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.write(this.#options.farewellToStrangers);
+    // What a stranger sends is thrown away unread; left in the way it would hide the end of the connection.
+    socket.resume();
+    closeSoon(socket);
+  }
+
+  /** Once for each connection: what comes later is only its end. */
+  #tell(pending: PendingHandshake, reason: RefusalReason, detail?: RefusalDetail): void {
+    if (!pending.isRefused) this.#refusals.add(pending.source, reason, detail);
+    pending.isRefused = true;
+  }
+
+  #remember(fingerprint: Fingerprint, socket: TLSSocket): void {
+    const sockets = this.#sessions.get(fingerprint) ?? [];
+    this.#sessions.set(fingerprint, sockets);
+    sockets.push(socket);
+    if (sockets.length > this.#limits.maxSessionsPerPeer) sockets.shift()?.destroy();
+    socket.once('close', () => {
+      const index = sockets.indexOf(socket);
+      if (index >= 0) sockets.splice(index, 1);
+      if (sockets.length === 0 && this.#sessions.get(fingerprint) === sockets)
+        this.#sessions.delete(fingerprint);
+    });
+  }
+}
+
+/** TLS gives its own object for a connection; what both objects know is where it comes from. */
+function connectionKey(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function listenError(error: unknown, local: Endpoint): BackstayError {
+  const code = codeOf(error);
+  const detail = { place: `tcp ${formatEndpoint(local)}`, cause: error };
+  if (code === 'EADDRINUSE') {
+    return new BackstayError('BS_ADDRESS_IN_USE', 'The control channel cannot listen here.', detail);
+  }
+  return new BackstayError(
+    'BS_ADDRESS_UNAVAILABLE',
+    `The control channel cannot listen here (${code}).`,
+    detail,
+  );
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}
