@@ -6,7 +6,7 @@
  * that `backstay status` does not load the packet path.
  */
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { BackstayError, errorCatalogue } from '../errors.ts';
 import { version } from '../version.ts';
 import { defaultSocketPath } from './daemon-client.ts';
@@ -59,7 +59,9 @@ function addDaemonCommands(
     .command('run')
     .description('run the gateway in the foreground until SIGTERM or SIGINT')
     .option('-c, --config <file>', 'configuration file', defaultConfigPath)
-    .action(async (options) => (await import('./commands/run.ts')).runGateway(options));
+    // For the laboratory only: with the keys its judges can read the packets.
+    .addOption(new Option('--test-key-log <file>', 'write the ESP keys to a file').hideHelp())
+    .action(async (options) => (await import('./commands/run.ts')).runGateway(options, terminal));
   program
     .command('check')
     .description('check a configuration file without touching anything')

@@ -44,6 +44,7 @@ export class OutboundAssociation {
   readonly #sealer: Sealer;
   readonly #nonce: number;
   readonly #associated: number;
+  #closed = false;
 
   constructor(
     memory: AssociationMemory,
@@ -93,7 +94,10 @@ export class OutboundAssociation {
     return sealed ? ESP_PAYLOAD_OFFSET + plain + ESP_TAG_LENGTH : 0;
   }
 
+  /** A second time does nothing: its memory may belong to another association by then. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#sealer.close();
     this.#memory.give(this.#nonce);
   }
@@ -131,6 +135,7 @@ export class InboundAssociation {
   readonly #opener: Opener;
   readonly #nonce: number;
   readonly #associated: number;
+  #closed = false;
 
   constructor(
     memory: AssociationMemory,
@@ -171,7 +176,10 @@ export class InboundAssociation {
     return opened;
   }
 
+  /** A second time does nothing: its memory may belong to another association by then. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#opener.close();
     this.#memory.give(this.#nonce);
   }

@@ -237,6 +237,11 @@ export class PacketWorker {
     if (socket === undefined || socket.fd < 0) return;
     this.#epoll.remove(socket.fd);
     socket.fd = -1;
+    for (const tunnel of this.#tunnels.values()) {
+      for (const path of tunnel.paths) {
+        if (path.socket === socket) this.#reporter.lost(tunnel, path, this.#now);
+      }
+    }
   }
 
   #addPath(command: Extract<WorkerCommand, { kind: 'addPath' }>): void {

@@ -91,6 +91,12 @@ export class Reporter {
     if (path.path.failed(now)) this.#changed(tunnel, path, before, now);
   }
 
+  /** The path's socket was closed. */
+  lost(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const before = path.path.state;
+    if (path.path.lost(now)) this.#changed(tunnel, path, before, now);
+  }
+
   /** The path starts from the beginning, over another socket or to another address. */
   restart(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const before = path.path.state;

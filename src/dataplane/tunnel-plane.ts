@@ -148,7 +148,8 @@ export function publishPath(plane: PlanePath): void {
   counters[pathSlot.state] = pathStates.indexOf(path.state);
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
   counters[pathSlot.roundTripVariationMillis] = path.rttVariation / 1000;
-  counters[pathSlot.lastHeardAtMillis] = path.lastHeardAt / 1000;
+  // Each thread's clock starts with the thread; with its origin added both threads mean the same.
+  counters[pathSlot.lastHeardAtMillis] = performance.timeOrigin + path.lastHeardAt / 1000;
   counters[pathSlot.receivedPackets] = plane.receivedPackets;
   counters[pathSlot.receivedBytes] = plane.receivedBytes;
   counters[pathSlot.segmentedSending] = plane.segmented ? 1 : 0;

@@ -134,6 +134,14 @@ export class Path {
     return this.state === 'up' && this.#enter('suspect', now);
   }
 
+  /** Its way out is gone: no address, no interface. @returns true when the state changed */
+  lost(now: number): boolean {
+    this.marks.clear();
+    if (this.state === 'down') return false;
+    this.silentFor = 0;
+    return this.#enter('down', now);
+  }
+
   /** Either end's address is another one: nothing that was known holds. @returns true when the state changed */
   restart(now: number): boolean {
     this.marks.clear();

@@ -1,0 +1,102 @@
+/**
+ * Joins a session machine to its TLS connection: bytes in, effects out, ticks in time.
+ *
+ * Contract: effects are carried out in their order. After `ended` nothing more is heard of the session. A handler that
+ * throws ends the session, not the daemon.
+ */
+import type { ControlSession } from '../linux/control-channel.ts';
+import { type EspKey, splitKeyMaterial } from '../tunnel/control/key-schedule.ts';
+import type {
+  OpenedTunnel,
+  SessionEffect,
+  SessionEnd,
+  SessionEvent,
+  SessionNote,
+  SessionPath,
+} from '../tunnel/control/session.ts';
+import type { SessionMachine } from '../tunnel/control/session-machine.ts';
+import { monotonicMillis } from './context.ts';
+
+export type SessionListener = {
+  opened(tunnel: OpenedTunnel, open: EspKey, seal: EspKey): void;
+  pathAdded(path: SessionPath): void;
+  pathGone(pathId: number, reason: string): void;
+  noted(note: SessionNote): void;
+  ended(end: SessionEnd): void;
+};
+
+export class SessionRunner {
+  readonly #connection: ControlSession;
+  readonly #machine: SessionMachine;
+  readonly #listener: SessionListener;
+  readonly #keys: { open?: EspKey; seal?: EspKey } = {};
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(connection: ControlSession, machine: SessionMachine, listener: SessionListener) {
+    this.#connection = connection;
+    this.#machine = machine;
+    this.#listener = listener;
+  }
+
+  get remote(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  start(): void {
+    this.#connection.onData((bytes) => this.handle({ type: 'received', bytes }));
+    this.#connection.onClose(() => this.handle({ type: 'closed' }));
+    this.handle({ type: 'connected' });
+  }
+
+  handle(event: SessionEvent): void {
+    if (this.#ended) return;
+    for (const effect of this.#machine.handle(event, monotonicMillis())) this.#carryOut(effect);
+    this.#schedule();
+  }
+
+  #carryOut(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#connection.send(effect.bytes);
+        return;
+      case 'deriveKeys': {
+        const { label, context, length, use } = effect.keys;
+        this.#keys[use] = splitKeyMaterial(this.#connection.exportKey(label, context, length));
+        return;
+      }
+      case 'tunnelOpened':
+        return this.#opened(effect.tunnel);
+      case 'pathAdded':
+        return this.#listener.pathAdded(effect.path);
+      case 'pathRefused':
+      case 'pathDropped':
+        return this.#listener.pathGone(effect.pathId, effect.reason);
+      case 'journal':
+        return this.#listener.noted(effect.note);
+      case 'close':
+        return this.#end(effect.end);
+    }
+  }
+
+  #opened(tunnel: OpenedTunnel): void {
+    const { open, seal } = this.#keys;
+    if (open === undefined || seal === undefined) throw new Error('a tunnel opened without keys');
+    this.#listener.opened(tunnel, open, seal);
+  }
+
+  #end(end: SessionEnd): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#connection.close();
+    this.#listener.ended(end);
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const deadline = this.#ended ? undefined : this.#machine.nextDeadline();
+    if (deadline === undefined) return;
+    const wait = Math.max(0, deadline - monotonicMillis());
+    this.#timer = setTimeout(() => this.handle({ type: 'tick' }), wait);
+  }
+}

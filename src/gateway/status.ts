@@ -1,0 +1,84 @@
+/** Composes the status document from the running parts (`api/status.ts` says what the fields mean). */
+import type { DropReason, Status, TunnelCounters, TunnelStatus } from '../api/status.ts';
+import { readCounters, tunnelCounters } from '../dataplane/counters.ts';
+import { version } from '../version.ts';
+import type { GatewayContext } from './context.ts';
+import type { Links } from './links.ts';
+import type { Tunnel } from './tunnel.ts';
+
+export function composeStatus(
+  context: GatewayContext,
+  startedAt: string,
+  links: Links,
+  tunnels: readonly Tunnel[],
+): Status {
+  const { name } = context.config.gateway;
+  return {
+    time: new Date().toISOString(),
+    gateway: { name, version, pid: process.pid, startedAt, memoryBytes: process.memoryUsage.rss() },
+    links: links.status(),
+    tunnels: tunnels.map(tunnelStatus),
+  };
+}
+
+function tunnelStatus(tunnel: Tunnel): TunnelStatus {
+  const { config, lastRekeyMillis } = tunnel;
+  const paths = tunnel.paths.status();
+  return {
+    name: config.name,
+    role: tunnel.role,
+    state: tunnel.state,
+    peer: {
+      fingerprint: config.peer.fingerprint,
+      ...(tunnel.peerAddress !== undefined && { address: tunnel.peerAddress }),
+    },
+    interface: config.interface,
+    mtu: tunnel.mtu,
+    since: tunnel.since,
+    ...(tunnel.reason !== undefined && { reason: tunnel.reason }),
+    generation: tunnel.generation,
+    ...(lastRekeyMillis !== undefined && rekeyTimes(tunnel, lastRekeyMillis)),
+    counters: countersOf(tunnel, paths),
+    paths,
+  };
+}
+
+function rekeyTimes(tunnel: Tunnel, lastRekeyMillis: number): { lastRekey: string; nextRekey: string } {
+  return {
+    lastRekey: new Date(lastRekeyMillis).toISOString(),
+    nextRekey: new Date(lastRekeyMillis + tunnel.config.rekey.afterMillis).toISOString(),
+  };
+}
+
+function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounters {
+  const figures = readCounters(tunnelCounters, tunnel.counters);
+  const total = (pick: (path: TunnelStatus['paths'][number]) => number) =>
+    paths.reduce((sum, path) => sum + pick(path), 0);
+  const drops: Record<DropReason, number> = {
+    replayed: figures.refusedReplayed,
+    authFailed: figures.refusedNotAuthentic,
+    malformed:
+      figures.refusedMalformedInner +
+      figures.refusedUnknownPayload +
+      figures.droppedNotIp +
+      figures.reportsRefused,
+    unknownSpi: 0,
+    spoofedInner: figures.refusedForeignSource,
+    noPath: figures.droppedNoPath + figures.droppedNoKeys,
+    tooBig: figures.droppedTooBig,
+    tunWriteFailed: figures.tunWriteFailed,
+    sendFailed: figures.droppedSendFailed,
+    queueFull: figures.droppedSendBusy,
+  };
+  return {
+    innerPacketsIn: figures.innerReceivedPackets,
+    innerBytesIn: figures.innerReceivedBytes,
+    innerPacketsOut: figures.innerSentPackets,
+    innerBytesOut: figures.innerSentBytes,
+    outerPacketsIn: total((path) => path.rxPackets),
+    outerBytesIn: total((path) => path.rxBytes),
+    outerPacketsOut: total((path) => path.txPackets),
+    outerBytesOut: total((path) => path.txBytes),
+    drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
+  };
+}

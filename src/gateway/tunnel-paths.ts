@@ -1,0 +1,250 @@
+/**
+ * The paths of one tunnel as the main thread knows them, and the worker told of them.
+ *
+ * Contract: a path keeps its number, counters and journal over sessions and address changes. `refresh` starts those anew
+ * whose socket is another one. The worker decides whether a path carries; here that is only recorded.
+ */
+import type { PathStatus } from '../api/status.ts';
+import type { LinkConfig } from '../config/index.ts';
+import { openCounters, pathCounters, readCounters } from '../dataplane/counters.ts';
+import type { PathEvidence, RemoteAddress, WorkerEvent } from '../dataplane/protocol.ts';
+import { type Endpoint, formatEndpoint, type IpFamily, ipAddressOf } from '../network/ip-address.ts';
+import type { SessionPath } from '../tunnel/control/session.ts';
+import type { PathState } from '../tunnel/path/path.ts';
+import { type GatewayContext, monotonicMillis } from './context.ts';
+import { socketId } from './link-sockets.ts';
+import type { Links } from './links.ts';
+
+/** A link of which the operator did not say how fast it is counts like the others of its kind. */
+const UNKNOWN_RATE_WEIGHT = 1;
+
+type KnownPath = {
+  readonly id: number;
+  readonly link: string;
+  readonly socket: number;
+  readonly counters: SharedArrayBuffer;
+  local: string;
+  remote: string;
+  state: PathState;
+  since: string;
+  downSince: number | undefined;
+};
+
+export class TunnelPaths {
+  readonly #context: GatewayContext;
+  readonly #links: Links;
+  readonly #tunnel: number;
+  readonly #name: string;
+  readonly #weights: ReadonlyMap<string, number>;
+  readonly #paths = new Map<number, KnownPath>();
+
+  constructor(
+    context: GatewayContext,
+    links: Links,
+    tunnel: number,
+    name: string,
+    linkNames: readonly string[],
+  ) {
+    this.#context = context;
+    this.#links = links;
+    this.#tunnel = tunnel;
+    this.#name = name;
+    this.#weights = weightsOf(linkNames.flatMap((link) => links.config(link) ?? []));
+  }
+
+  /** How many carry. */
+  get upCount(): number {
+    return [...this.#paths.values()].filter(({ state }) => state === 'up' || state === 'suspect').length;
+  }
+
+  get size(): number {
+    return this.#paths.size;
+  }
+
+  add(path: SessionPath): void {
+    const linkIndex = this.#links.indexOf(path.localLink);
+    const link = this.#links.config(path.localLink);
+    if (linkIndex < 0 || link === undefined) return;
+    const place = placeOf(path);
+    const socket = socketId(linkIndex, place.family);
+    const known = this.#paths.get(path.pathId);
+    if (known === undefined || known.socket !== socket || known.link !== path.localLink) {
+      if (known !== undefined) this.remove(path.pathId, 'It was laid over another link.');
+      this.#addNew(path.pathId, link, socket, place);
+      return;
+    }
+    const unchanged =
+      known.local === place.local && (place.remote === undefined || known.remote === place.remoteText);
+    known.local = place.local;
+    if (unchanged) return;
+    if (place.remote !== undefined) known.remote = place.remoteText;
+    this.#move(known, place.remote);
+  }
+
+  remove(pathId: number, reason: string): void {
+    const path = this.#paths.get(pathId);
+    if (path === undefined) return;
+    this.#paths.delete(pathId);
+    this.#context.worker.send({ kind: 'removePath', tunnel: this.#tunnel, path: pathId });
+    this.#context.record({ kind: 'pathRemoved', subject: this.#subject(path), evidence: { reason } });
+  }
+
+  removeAll(reason: string): void {
+    for (const id of [...this.#paths.keys()]) this.remove(id, reason);
+  }
+
+  /** Sockets were opened or closed: their paths start anew. */
+  refresh(sockets: ReadonlySet<number>): void {
+    for (const path of this.#paths.values()) {
+      if (sockets.has(path.socket)) this.#move(path, undefined);
+    }
+  }
+
+  stateChanged(event: Extract<WorkerEvent, { kind: 'pathState' }>): void {
+    const path = this.#paths.get(event.path);
+    if (path === undefined) return;
+    path.state = event.to;
+    path.since = new Date().toISOString();
+    this.#journal(path, event.from, event.to, event.evidence);
+  }
+
+  moved(pathId: number, remote: RemoteAddress): void {
+    const path = this.#paths.get(pathId);
+    if (path === undefined) return;
+    const after = formatEndpoint({ address: ipAddressOf(remote.address), port: remote.port });
+    const before = path.remote;
+    path.remote = after;
+    if (before === '' || before === after) return;
+    this.#context.record({ kind: 'pathMoved', subject: this.#subject(path), evidence: { before, after } });
+  }
+
+  status(): PathStatus[] {
+    const paths = [...this.#paths.values()].sort((one, other) => one.id - other.id);
+    const figures = paths.map((path) => readCounters(pathCounters, path.counters));
+    const carried = figures.reduce((sum, figure) => sum + figure.sentDataBytes + figure.receivedBytes, 0);
+    return paths.map((path, index) => {
+      const figure = figures[index] as (typeof figures)[number];
+      const measured = figure.roundTripMillis > 0;
+      return {
+        id: path.id,
+        link: path.link,
+        local: path.local,
+        remote: path.remote,
+        state: path.state,
+        since: path.since,
+        ...(measured && {
+          rttMillis: round(figure.roundTripMillis),
+          rttVarMillis: round(figure.roundTripVariationMillis),
+        }),
+        ...(measured && { lastHeardMillis: round(Math.max(0, workerMillis() - figure.lastHeardAtMillis)) }),
+        txPackets: figure.sentPackets,
+        txBytes: figure.sentBytes,
+        rxPackets: figure.receivedPackets,
+        rxBytes: figure.receivedBytes,
+        share: carried === 0 ? 0 : round((figure.sentDataBytes + figure.receivedBytes) / carried),
+      };
+    });
+  }
+
+  #addNew(id: number, link: LinkConfig, socket: number, place: Place): void {
+    const counters = openCounters(pathCounters);
+    const path: KnownPath = {
+      id,
+      link: link.name,
+      socket,
+      counters,
+      local: place.local,
+      remote: place.remoteText,
+      state: 'probing',
+      since: new Date().toISOString(),
+      downSince: undefined,
+    };
+    this.#paths.set(id, path);
+    this.#context.worker.send({
+      kind: 'addPath',
+      tunnel: this.#tunnel,
+      path: id,
+      socket,
+      remote: place.remote,
+      keepaliveMillis: link.keepaliveMillis,
+      weight: this.#weights.get(link.name) ?? UNKNOWN_RATE_WEIGHT,
+      counters,
+    });
+    this.#context.record({
+      kind: 'pathAdded',
+      subject: this.#subject(path),
+      evidence: { local: path.local, remote: path.remote || 'not known yet' },
+    });
+  }
+
+  #move(path: KnownPath, remote: RemoteAddress | undefined): void {
+    const { id, socket } = path;
+    this.#context.worker.send({ kind: 'movePath', tunnel: this.#tunnel, path: id, socket, remote });
+  }
+
+  #journal(path: KnownPath, from: PathState, to: PathState, evidence: PathEvidence): void {
+    const subject = this.#subject(path);
+    const figures = {
+      unansweredProbes: evidence.unansweredProbes,
+      oldestUnacknowledgedMillis: round(evidence.silentMillis),
+      rttMillis: round(evidence.roundTripMillis),
+      lastHeardMillis: round(evidence.lastHeardMillisAgo),
+    };
+    if (to === 'down' || (to === 'probing' && from !== 'down')) {
+      path.downSince ??= monotonicMillis();
+      const reason = to === 'probing' ? { reason: 'its link has another address or none' } : {};
+      this.#context.record({ kind: 'pathDown', subject, evidence: { ...figures, ...reason } });
+    } else if (to === 'suspect') {
+      this.#context.record({ kind: 'pathSuspect', subject, evidence: figures });
+    } else if (to === 'up' && from !== 'suspect') {
+      const downMillis =
+        path.downSince === undefined ? {} : { downMillis: Math.round(monotonicMillis() - path.downSince) };
+      path.downSince = undefined;
+      const { local, remote } = path;
+      const rtt = evidence.roundTripMillis > 0 ? { rttMillis: round(evidence.roundTripMillis) } : {};
+      this.#context.record({ kind: 'pathUp', subject, evidence: { local, remote, ...rtt, ...downMillis } });
+    }
+  }
+
+  #subject(path: KnownPath) {
+    return { type: 'path', tunnel: this.#name, id: path.id, link: path.link } as const;
+  }
+}
+
+type Place = {
+  readonly family: IpFamily;
+  readonly local: string;
+  readonly remote: RemoteAddress | undefined;
+  readonly remoteText: string;
+};
+
+function placeOf(path: SessionPath): Place {
+  if (path.role === 'responder') {
+    // Where the initiator's packets come from is learnt from the first of them: it may be behind a NAT.
+    const { local } = path;
+    return { family: local.address.family, local: local.address.text, remote: undefined, remoteText: '' };
+  }
+  const { localAddress, remote } = path;
+  const bytes: Endpoint = remote;
+  return {
+    family: localAddress.family,
+    local: localAddress.text,
+    remote: { address: bytes.address.bytes, port: bytes.port },
+    remoteText: formatEndpoint(remote),
+  };
+}
+
+/** Links share by their configured rates; where none or not all are configured, evenly. */
+function weightsOf(links: readonly LinkConfig[]): ReadonlyMap<string, number> {
+  const known = links.every((link) => link.rateBps !== undefined);
+  return new Map(links.map((link) => [link.name, known ? (link.rateBps ?? 0) / 1e6 : UNKNOWN_RATE_WEIGHT]));
+}
+
+/** Now, as the worker stamps it (`publishPath`). */
+function workerMillis(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

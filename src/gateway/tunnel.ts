@@ -1,0 +1,305 @@
+/**
+ * One configured tunnel at runtime: its device, its control sessions, its keys and paths, and the journal of them.
+ *
+ * ```
+ *  connecting ──first path carries──▶ up ──no path carries──▶ down ──a path carries──▶ up
+ *      (initiator: no session yet)      └──peer shut down──▶ down
+ * ```
+ * Contract: packets flow while any path carries, with or without a living control session; a new session brings new keys
+ * (make before break). An initiator dials by its plan, a responder takes what `accept` is given.
+ * Source: S4.1, S4.4, S4.11, S4.12.
+ */
+import { randomBytes } from 'node:crypto';
+import type { TunnelConfig } from '../config/index.ts';
+import { openCounters, tunnelCounters } from '../dataplane/counters.ts';
+import type { WorkerEvent } from '../dataplane/protocol.ts';
+import type { ControlSession } from '../linux/control-channel.ts';
+import type { TunDevice } from '../linux/tun.ts';
+import type { DesiredTunnelDevice } from '../network/desired-state.ts';
+import { type Endpoint, networkOf } from '../network/ip-address.ts';
+import { createInitiator } from '../tunnel/control/initiator.ts';
+import type { EspKey } from '../tunnel/control/key-schedule.ts';
+import { type CloseReason, capability } from '../tunnel/control/messages.ts';
+import { PathNumbers } from '../tunnel/control/path-numbers.ts';
+import { createResponder } from '../tunnel/control/responder.ts';
+import type { OpenedTunnel, SessionEnd } from '../tunnel/control/session.ts';
+import type { SessionMachine } from '../tunnel/control/session-machine.ts';
+import { Associations, type SpiPool } from './associations.ts';
+import { type GatewayContext, monotonicMillis } from './context.ts';
+import type { Links } from './links.ts';
+import { SessionRunner } from './session-runner.ts';
+import { describeEnd, describeNote } from './session-words.ts';
+import { TunnelPaths } from './tunnel-paths.ts';
+
+export type TunnelState = 'connecting' | 'up' | 'down';
+
+const TUNNEL_INSTANCE_BYTES = 16;
+
+/** A TUN device's queue counts superpackets; so many of 64 KiB are 30 MB, some milliseconds at full speed. */
+const DEVICE_QUEUE_PACKETS = 500;
+const DEVICE_GSO_BYTES = 65_536;
+
+export type TunnelParts = {
+  readonly context: GatewayContext;
+  readonly links: Links;
+  readonly spis: SpiPool;
+  readonly wantsSession: (why: string) => void;
+  readonly mtuAgreed: () => void;
+};
+
+export class Tunnel {
+  readonly id: number;
+  readonly config: TunnelConfig;
+  readonly device: TunDevice;
+  readonly role: 'initiator' | 'responder';
+  readonly paths: TunnelPaths;
+  readonly counters = openCounters(tunnelCounters);
+  state: TunnelState;
+  /** ISO 8601. */
+  since = new Date().toISOString();
+  reason: string | undefined;
+  generation = 0;
+  lastRekeyMillis: number | undefined;
+  peerAddress: string | undefined;
+  /** Largest inner packet: the smaller of the two ends' wishes. */
+  mtu: number;
+
+  readonly #context: GatewayContext;
+  readonly #links: Links;
+  readonly #spis: SpiPool;
+  readonly #associations: Associations;
+  readonly #pathNumbers = new PathNumbers();
+  readonly #instance = randomBytes(TUNNEL_INSTANCE_BYTES);
+  /** Called when an initiator should dial: the session ended, keys are due, no path carries. */
+  readonly #wantsSession: (why: string) => void;
+  /** Called when the ends agreed on another MTU than the device has. */
+  readonly #mtuAgreed: () => void;
+  readonly #sessions = new Set<SessionRunner>();
+  #current: SessionRunner | undefined;
+  #peerInstance: string | undefined;
+  #upSinceMillis = 0;
+
+  constructor(parts: TunnelParts, id: number, config: TunnelConfig, device: TunDevice) {
+    this.id = id;
+    this.config = config;
+    this.device = device;
+    this.role = config.peer.addresses.length > 0 ? 'initiator' : 'responder';
+    this.state = this.role === 'initiator' ? 'connecting' : 'down';
+    this.reason = this.role === 'initiator' ? undefined : 'The peer has not called yet.';
+    this.#context = parts.context;
+    this.#links = parts.links;
+    this.#spis = parts.spis;
+    this.mtu = config.mtu;
+    this.#wantsSession = parts.wantsSession;
+    this.#mtuAgreed = parts.mtuAgreed;
+    this.#associations = new Associations(parts.context, parts.spis, id, config.name);
+    this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links);
+    this.#addToWorker();
+  }
+
+  /** A session with the peer is open and was not lost. */
+  get hasSession(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** The initiator reached its peer. */
+  dialled(connection: ControlSession, remote: Endpoint): void {
+    this.#run(connection, (inboundSpi) =>
+      createInitiator({
+        tunnelInstance: this.#instance,
+        generation: this.generation + 1,
+        inboundSpi,
+        capabilities: capability.unfinishedChecksums,
+        innerMtu: this.config.mtu,
+        links: this.#links.controlLinks(this.config.links),
+        dialled: remote,
+        pathNumbers: this.#pathNumbers,
+      }),
+    );
+  }
+
+  /** The peer called, with the right key. */
+  accept(connection: ControlSession, sessionLinkIndex: number): void {
+    this.#run(connection, (inboundSpi) =>
+      createResponder({
+        verdict: this.role === 'responder' ? 'ok' : 'notResponder',
+        inboundSpi,
+        capabilities: capability.unfinishedChecksums,
+        innerMtu: this.config.mtu,
+        links: this.#links.controlLinks(this.config.links),
+        sessionLinkIndex,
+      }),
+    );
+  }
+
+  desiredDevice(): DesiredTunnelDevice {
+    const { name: tunnel, interface: name, address: addresses, networks } = this.config;
+    const sizes = { mtu: this.mtu, gsoMaxBytes: DEVICE_GSO_BYTES, queuePackets: DEVICE_QUEUE_PACKETS };
+    return { tunnel, name, addresses, networks, ...sizes };
+  }
+
+  /** The links came, went or changed; `sockets` were opened or closed. */
+  linksChanged(sockets: ReadonlySet<number>): void {
+    this.paths.refresh(sockets);
+    const links = this.#links.controlLinks(this.config.links);
+    for (const session of this.#sessions) session.handle({ type: 'linksChanged', links });
+  }
+
+  workerEvent(event: WorkerEvent): void {
+    switch (event.kind) {
+      case 'pathState':
+        this.paths.stateChanged(event);
+        return this.#judge();
+      case 'pathMoved':
+        return this.paths.moved(event.path, event.remote);
+      case 'rekeyDue':
+        return this.rekey('packets');
+      default:
+    }
+  }
+
+  /** New keys are due, by time or by count. */
+  rekey(why: string): void {
+    if (this.role === 'initiator') this.#wantsSession(why);
+  }
+
+  close(reason: CloseReason): void {
+    for (const session of [...this.#sessions]) session.handle({ type: 'close', reason });
+    this.#associations.clear();
+    this.paths.removeAll('The tunnel was closed.');
+    this.#context.worker.send({ kind: 'removeTunnel', tunnel: this.id });
+  }
+
+  #addToWorker(): void {
+    const { worker } = this.#context;
+    const innerSources = [...this.config.networks, ...this.config.address.map(networkOf)].map((prefix) => {
+      return { bytes: prefix.address.bytes, length: prefix.length };
+    });
+    const { fd: tunFd, udpOffload } = this.device;
+    worker.send({
+      kind: 'addTunnel',
+      tunnel: this.id,
+      tunFd,
+      udpOffload,
+      innerSources,
+      counters: this.counters,
+    });
+  }
+
+  #run(connection: ControlSession, create: (inboundSpi: number) => SessionMachine): void {
+    const spi = this.#spis.take();
+    let used = false;
+    const runner: SessionRunner = new SessionRunner(connection, create(spi), {
+      opened: (opened, open, seal) => {
+        used = true;
+        this.#opened(runner, opened, open, seal);
+      },
+      pathAdded: (path) => this.paths.add(path),
+      pathGone: (pathId, reason) => this.paths.remove(pathId, describeReason(reason)),
+      noted: (note) => this.#controlError('BS_CONTROL_NOTE', describeNote(note)),
+      ended: (end) => {
+        if (!used) this.#spis.give(spi);
+        this.#ended(runner, end);
+      },
+    });
+    this.#sessions.add(runner);
+    runner.start();
+  }
+
+  #opened(runner: SessionRunner, opened: OpenedTunnel, open: EspKey, seal: EspKey): void {
+    const previous = this.#current;
+    this.#current = runner;
+    this.peerAddress = runner.remote;
+    this.#meetInstance(opened);
+    const finishChecksums = (opened.capabilities & capability.unfinishedChecksums) === 0;
+    this.#associations.install(opened, open, seal, finishChecksums, this.config.rekey.packets);
+    this.generation = opened.generation;
+    if (this.mtu !== opened.innerMtu) {
+      this.mtu = opened.innerMtu;
+      this.#mtuAgreed();
+    }
+    this.lastRekeyMillis = Date.now();
+    if (previous !== undefined && previous !== runner) {
+      previous.handle({ type: 'close', reason: 'rekeyed' });
+    }
+    if (this.state === 'up') {
+      const evidence = { generation: opened.generation, reason: 'new session' };
+      this.#context.record({ kind: 'tunnelRekeyed', subject: this.#subject, evidence });
+    }
+  }
+
+  /** A peer that started anew knows nothing of the paths that there were. */
+  #meetInstance(opened: OpenedTunnel): void {
+    if (opened.role !== 'responder') return;
+    const instance = Buffer.from(opened.tunnelInstance).toString('hex');
+    if (this.#peerInstance !== undefined && this.#peerInstance !== instance) {
+      this.paths.removeAll('The peer started anew.');
+    }
+    this.#peerInstance = instance;
+  }
+
+  #ended(runner: SessionRunner, end: SessionEnd): void {
+    this.#sessions.delete(runner);
+    const wasCurrent = this.#current === runner;
+    if (wasCurrent) this.#current = undefined;
+    if (end.kind === 'closedHere' || (end.kind === 'closedByPeer' && end.reason === 'rekeyed')) return;
+    const words = describeEnd(end);
+    if (end.kind === 'refusedByPeer' || end.kind === 'protocolError' || end.kind === 'refusedHere') {
+      this.#controlError('BS_CONTROL_SESSION', words);
+    }
+    if (wasCurrent && end.kind === 'closedByPeer' && end.reason === 'shutdown') this.#peerLeft();
+    if (wasCurrent || this.#current === undefined) this.#wantsSession(words);
+  }
+
+  #peerLeft(): void {
+    this.#associations.clear();
+    this.paths.removeAll('The peer shut down.');
+    this.#enter('down', 'The peer shut down.');
+  }
+
+  #judge(): void {
+    const carrying = this.paths.upCount > 0;
+    if (carrying && this.state !== 'up') this.#enter('up', undefined);
+    else if (!carrying && this.state === 'up') {
+      this.#enter('down', 'No path carries.');
+      // The peer may have lost our keys with its power: only a new session can tell.
+      this.#wantsSession('no path carries');
+    }
+  }
+
+  #enter(state: TunnelState, reason: string | undefined): void {
+    if (this.state === state) return;
+    const wasUp = this.state === 'up';
+    this.state = state;
+    this.since = new Date().toISOString();
+    this.reason = reason;
+    const subject = this.#subject;
+    if (state === 'up') {
+      this.#upSinceMillis = monotonicMillis();
+      const { peer, interface: device } = this.config;
+      const evidence = {
+        remote: this.peerAddress ?? '',
+        fingerprint: peer.fingerprint,
+        interface: device,
+        mtu: this.mtu,
+        generation: this.generation,
+      };
+      this.#context.record({ kind: 'tunnelUp', subject, evidence });
+    } else if (wasUp) {
+      const upMillis = Math.round(monotonicMillis() - this.#upSinceMillis);
+      this.#context.record({ kind: 'tunnelDown', subject, evidence: { reason: reason ?? '', upMillis } });
+    }
+  }
+
+  #controlError(code: string, message: string): void {
+    this.#context.record({ kind: 'controlError', subject: this.#subject, evidence: { code, message } });
+  }
+
+  get #subject() {
+    return { type: 'tunnel', name: this.config.name } as const;
+  }
+}
+
+function describeReason(reason: string): string {
+  return `The peer says: ${reason}.`;
+}
