@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, test } from 'node:test';
-import { lockInstance } from './instance-lock.ts';
+import { isDaemonRunning, lockInstance } from './instance-lock.ts';
 import { enterPrivateNetwork } from './private-network.ts';
 
 const root = process.getuid?.() === 0;
@@ -26,7 +26,9 @@ test('a second daemon is told who runs; after a release the next may', { skip: !
     code: 'BS_ALREADY_RUNNING',
     message: /network namespace/,
   });
+  assert.equal(await isDaemonRunning(), true);
   lock.release();
+  assert.equal(await isDaemonRunning(), false);
   (await lockInstance(state)).release();
 });
 

@@ -8,7 +8,7 @@
  * Throws: BS_ALREADY_RUNNING, BS_STATE_UNWRITABLE.
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { BackstayError } from '../errors.ts';
 import { bind } from './ffi.ts';
 
@@ -28,6 +28,14 @@ export async function lockInstance(stateDirectory: string): Promise<InstanceLock
     closeSync(file);
     throw error;
   }
+}
+
+/** Whether a daemon runs in this network namespace; nothing is locked. */
+export function isDaemonRunning(): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(networkLockName, () => resolve(true));
+  socket.once('error', () => resolve(false));
+  return promise.finally(() => socket.destroy());
 }
 
 const flock = bind<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
