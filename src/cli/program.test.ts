@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -148,4 +148,22 @@ test('the launcher works through symbolic links, and follows events until it is 
   const status = await new Promise((resolve) => follower.once('close', resolve));
   assert.equal(status, 0);
   assert.equal(out.split('\n').length, 3);
+});
+
+test('check sums up a good file, and answers a bad one with its mistakes and status 3', async (context) => {
+  const example = fileURLToPath(new URL('../../examples/head-office.yaml', import.meta.url));
+  const good = await backstay('check', example);
+  assert.deepEqual([good.status, good.error], [0, '']);
+  assert.match(
+    good.out,
+    /^\S+head-office\.yaml: OK: gateway lyon, 2 links \(fibre, cable\), 2 tunnels [^\n]+\n$/,
+  );
+  const file = join(temporary(context), 'bad.yaml');
+  writeFileSync(file, 'gateway: {}\nlinks: {}\n');
+  const bad = await backstay('check', file);
+  assert.deepEqual([bad.status, bad.error], [3, '']);
+  for (const line of bad.out.trim().split('\n')) assert.match(line, /bad\.yaml:\d+:\d+ /);
+  const missing = await backstay('check', `${file}.not`);
+  assert.deepEqual([missing.status, missing.out], [3, '']);
+  assert.match(missing.error, /^BS_CONFIG_UNREADABLE /);
 });
