@@ -1,8 +1,8 @@
 /**
  * A configuration file's text, checked: the configuration, or everything that is wrong with it in order of position.
  *
- * Contract: pure and total: never throws, whatever the text. After a syntax error the rest of the file is guesswork, so
- * then only wrong values and unknown keys before it are reported beside it. At most 100 mistakes are listed.
+ * Contract: pure and total: never throws, whatever the text. What stands around a syntax error is guesswork, so then only
+ * wrong values and unknown keys that end well before it are reported beside it. At most 100 mistakes are listed.
  */
 
 import type { Config } from './config.ts';
@@ -45,10 +45,20 @@ function findMistakes(tree: YamlTree, broken: number | undefined, issues: Issues
     const crossed = crossChecks.flatMap(({ check }) => check(entries));
     return [...findings, ...crossed].flatMap((finding) => locate(finding, tree));
   }
+  // The last value before the error may be wrong only because of it (a quote that is not closed).
+  const lastStart = lastStartBefore(broken, tree);
   return findings
     .filter((finding) => !finding.missing)
     .flatMap((finding) => locate(finding, tree))
-    .filter((mistake) => mistake.offset < broken);
+    .filter((mistake) => mistake.offset < lastStart);
+}
+
+/** Where the last key or value before the offset begins. */
+function lastStartBefore(offset: number, tree: YamlTree): number {
+  let last = 0;
+  for (const start of [tree.keyOffset, tree.offset]) if (start < offset) last = Math.max(last, start);
+  for (const child of tree.children.values()) last = Math.max(last, lastStartBefore(offset, child));
+  return last;
 }
 
 /** Nothing where a mistake about the value is known already. */

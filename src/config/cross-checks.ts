@@ -7,6 +7,7 @@
 
 import type { DraftEntries } from './draft-entries.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
+import { onePerFamily, repeatedEntries } from './list-checks.ts';
 import type { Finding } from './mistake.ts';
 import {
   linkAddressInside,
@@ -27,6 +28,8 @@ import {
 export type CrossCheck = { readonly rule: string; readonly check: (entries: DraftEntries) => Finding[] };
 
 export const crossChecks: readonly CrossCheck[] = [
+  onePerFamily,
+  repeatedEntries,
   sameWay,
   familiesOfLink,
   unknownLinks,

@@ -23,30 +23,11 @@ export function oneOrMore<Element extends z.ZodType>(element: Element, maximum: 
     .meta({ several: allowed });
 }
 
-/** `auto`, or at most one address of each family. */
+/** `auto`, one address, or two. That they are of different families is a cross-check. */
 export function autoOrPerFamily<Element extends z.ZodType<IpAddress, string>>(element: Element) {
-  const list = oneOrMore(element, 2).superRefine((addresses, context) => {
-    const [first, second] = addresses;
-    if (first === undefined || first.family !== second?.family) return;
-    const message = `is a second IPv${first.family} address, must be at most one of each family`;
-    context.addIssue({ code: 'custom', message, path: [1] });
-  });
-  return z.union([z.literal('auto'), list]).meta({ several: 'one, or a list of one IPv4 and one IPv6' });
-}
-
-/** Refuses the second of two entries that mean the same. */
-export function withoutRepetition<Element>(textOf: (element: Element) => string) {
-  return (elements: readonly Element[], context: z.RefinementCtx<Element[]>): void => {
-    const texts = elements.map(textOf);
-    for (const [index, text] of texts.entries()) {
-      if (texts.indexOf(text) === index) continue;
-      context.addIssue({
-        code: 'custom',
-        message: `${text} is in the list already, allowed once`,
-        path: [index],
-      });
-    }
-  };
+  return z
+    .union([z.literal('auto'), oneOrMore(element, 2)])
+    .meta({ several: 'one, or a list of one IPv4 and one IPv6' });
 }
 
 function lengthOf(input: unknown): number {

@@ -29,7 +29,7 @@ export function interfaceName() {
 const reservedInterfaceNames = new Set(['all', 'default']);
 
 export function absolutePath(maximumBytes = 4095) {
-  const allowed = `an absolute path of at most ${maximumBytes} bytes`;
+  const allowed = `an absolute path of at most ${maximumBytes} bytes, without a slash at its end`;
   return textField<string>(allowed, (text) => {
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > maximumBytes) return { wrong: `which has ${bytes} bytes` };

@@ -3,7 +3,7 @@
 import type { IpFamily } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
 import { type DraftEntries, explicit, indexed, linksOfTunnel, type NamedTunnel } from './draft-entries.ts';
-import { automaticMtu } from './resolve-config.ts';
+import { automaticMtu, smallest } from './resolve-config.ts';
 
 export const familiesOfPaths: CrossCheck = {
   rule: 'A tunnel with peer addresses has at least one link of the same family as one of them.',
@@ -54,7 +54,7 @@ export const mtuForIpv6: CrossCheck = {
         ([, { address }]) => address.family,
       );
       if (mtu === undefined || mtu >= leastMtuForIpv6 || !inner.includes(6)) return [];
-      const cause = tunnel.mtu === 'auto' ? `is ${mtu} by the smallest link MTU` : `is ${mtu}`;
+      const cause = tunnel.mtu === 'auto' ? `is ${mtu} (auto, from the smallest link MTU)` : `is ${mtu}`;
       const message = `${cause}, but the tunnel carries IPv6, must be at least ${leastMtuForIpv6}`;
       return [{ path: ['tunnels', tunnel.name, 'mtu'], message }];
     }),
@@ -65,5 +65,5 @@ function tunnelMtu(entries: DraftEntries, tunnel: NamedTunnel): number | undefin
   const links = linksOfTunnel(entries, tunnel);
   if (links === undefined || links.length === 0) return undefined;
   const mtus = links.map((link) => link.mtu);
-  return mtus.includes(undefined) ? undefined : automaticMtu(Math.min(...(mtus as number[])));
+  return mtus.includes(undefined) ? undefined : automaticMtu(smallest(mtus));
 }

@@ -43,10 +43,12 @@ function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<str
     interface: parsed.interface ?? defaultInterfaceName(name),
     address: parsed.address,
     networks: parsed.networks,
-    mtu:
-      parsed.mtu === 'auto'
-        ? automaticMtu(Math.min(...links.map((link) => mtus.get(link) ?? Number.POSITIVE_INFINITY)))
-        : parsed.mtu,
+    mtu: parsed.mtu === 'auto' ? automaticMtu(smallest(links.map((link) => mtus.get(link)))) : parsed.mtu,
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
   };
+}
+
+/** A spread into Math.min would overflow the stack on very long lists. */
+export function smallest(mtus: readonly (number | undefined)[]): number {
+  return mtus.reduce<number>((least, mtu) => Math.min(least, mtu ?? least), Number.POSITIVE_INFINITY);
 }

@@ -1,10 +1,9 @@
 /** The `tunnels` section: the encrypted tunnels to other gateways. */
 
 import { z } from 'zod';
-import { formatEndpoint, formatPrefix } from '../network/ip-address.ts';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
 import { defaultPort } from './link-section.ts';
-import { oneOrMore, withoutRepetition } from './list-fields.ts';
+import { oneOrMore } from './list-fields.ts';
 import { fingerprint, givenName, interfaceName } from './name-fields.ts';
 import { duration, wholeNumber } from './quantity-fields.ts';
 import { wrongValue } from './wording.ts';
@@ -15,7 +14,6 @@ const peerSchema = z.strictObject(
       description: "The fingerprint of the peer's public key, as `backstay keygen` printed it there.",
     }),
     addresses: oneOrMore(endpoint(defaultPort), 16)
-      .superRefine(withoutRepetition(formatEndpoint))
       .default([])
       .meta({
         description:
@@ -42,23 +40,18 @@ const rekeySchema = z.strictObject(
 export const tunnelSchema = z.strictObject(
   {
     peer: peerSchema.meta({ description: 'The gateway at the other end.' }),
-    links: oneOrMore(givenName(), 64)
-      .superRefine(withoutRepetition((name) => name))
-      .optional()
-      .meta({
-        description: 'The links this tunnel may use, by name.',
-        shownDefault: 'all links, in their order',
-      }),
+    links: oneOrMore(givenName(), 64).optional().meta({
+      description: 'The links this tunnel may use, by name.',
+      shownDefault: 'all links, in their order',
+    }),
     interface: interfaceName().optional().meta({
       description: 'The name of the TUN interface that the daemon makes for this tunnel.',
       shownDefault: '`bs-` and the name of the tunnel, cut to 15 characters',
     }),
     address: oneOrMore(interfaceAddress(), 16)
-      .superRefine(withoutRepetition(formatPrefix))
       .default([])
       .meta({ description: 'The inner addresses of the TUN interface, with their subnets.' }),
     networks: oneOrMore(network(), 1024)
-      .superRefine(withoutRepetition(formatPrefix))
       .default([])
       .meta({
         description:
