@@ -15,8 +15,9 @@ import { associationRefusals, noRefusals, openKernelEnd, refusals } from './kern
 import { ReferenceEnd } from './reference-end.ts';
 import { association, beforeBorder, type Family, inner, outer, ping } from './scenario.ts';
 
-export const fromKernel = association('kernel to reference', 0x3000_0003, beforeBorder);
-export const toKernel = association('reference to kernel', 0x4000_0004, beforeBorder);
+const fromKernel = association('kernel to reference', 0x3000_0003, beforeBorder);
+const toKernel = association('reference to kernel', 0x4000_0004, beforeBorder);
+export const referenceAssociations = [fromKernel, toKernel];
 
 export async function kernelAgainstReference(family: Family, output: string): Promise<void> {
   await using lab = await Lab.open('esp');
@@ -32,6 +33,7 @@ export async function kernelAgainstReference(family: Family, output: string): Pr
     '-i',
     'wan',
     '-U',
+    '--immediate-mode',
     '-w',
     join(output, `${family}.pcap`),
     'udp',

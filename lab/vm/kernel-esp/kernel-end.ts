@@ -47,6 +47,12 @@ export function kernelEndCommands(end: KernelEnd): string[] {
   ];
 }
 
+/** Lines that make the end send on after another number, under the same keys: the kernel cannot change it in place. */
+export function renumber(end: KernelEnd, lastSequence: bigint): string[] {
+  const identity = `src ${end.local} dst ${end.remote} proto esp spi ${end.send.spi}`;
+  return [`xfrm state delete ${identity}`, state(end.local, end.remote, { ...end.send, lastSequence })];
+}
+
 /**
  * `af-unspec`: without it the kernel gives the association a selector of the outer family, and the other inner
  * family is dropped. The last argument of `encap` is the original address of RFC 3948, which nothing uses.
