@@ -284,6 +284,7 @@ describe('a listener', () => {
         refusals.map((refusal) => refusal.reason),
         [reason],
       );
+      if (name === 'TLS 1.2') assert.equal(refusals[0]?.code, 'ERR_SSL_UNSUPPORTED_PROTOCOL');
     });
   }
 

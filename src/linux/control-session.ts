@@ -53,7 +53,7 @@ export function openControlSession(socket: TLSSocket, peerFingerprint: Fingerpri
 /** Ends the connection after what is queued, and in any case soon. */
 export function closeSoon(socket: TLSSocket): void {
   socket.end();
-  const timer = setTimeout(() => socket.destroy(), closeLingerMillis);
+  const timer = setTimeout(() => socket.destroy(), closeLingerMillis).unref();
   socket.once('close', () => clearTimeout(timer));
 }
 

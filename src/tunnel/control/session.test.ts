@@ -240,6 +240,16 @@ describe('links that come and go', () => {
     assert.equal(of(exchange.initiator, 'pathDropped').length, 0);
   });
 
+  it('twice before the responder answers count with the last address only', () => {
+    const exchange = new Exchange().open();
+    for (const address of ['198.51.100.8', '198.51.100.9']) {
+      const links = [link(0, '192.0.2.1'), link(1, address)];
+      exchange.give(exchange.initiator, { type: 'linksChanged', links });
+    }
+    exchange.deliver();
+    assert.deepEqual(pathsOf(exchange.initiator).slice(2), ['1 198.51.100.9-203.0.113.2']);
+  });
+
   it('of the responder are announced, and the paths follow', () => {
     const exchange = new Exchange().open();
     exchange.give(exchange.responder, { type: 'linksChanged', links: [link(0, '203.0.113.1')] });
