@@ -8,7 +8,6 @@
 export { type DialFailure, type DialOptions, type DialResult, dialControl } from './control-dialler.ts';
 export {
   type ControlListener,
-  defaultListenLimits,
   type ListenLimits,
   type ListenOptions,
   listenControl,
