@@ -28,8 +28,8 @@ const golden: readonly [EventDetail, string][] = [
     "Gateway lyon changed the machine's network: rule 1000 added, route added.",
   ],
   [
-    { kind: 'networkTrouble', subject: gateway, evidence: { problems: ['table 5001: no such device'] } },
-    "Gateway lyon could not bring the machine's network to the wanted state: table 5001: no such device.",
+    { kind: 'networkTrouble', subject: gateway, evidence: { problems: ['a', 'b', 'c', 'd', 'e'] } },
+    "Gateway lyon could not bring the machine's network to the wanted state: a, b, c, and 2 more.",
   ],
   [
     { kind: 'adoptedLeftovers', subject: gateway, evidence: { adopted: ['bs-head'], removed: [] } },

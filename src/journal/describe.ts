@@ -21,9 +21,9 @@ function predicate(event: JournalEvent): string {
     case 'daemonStopping':
       return `is stopping: ${event.evidence.reason}`;
     case 'networkApplied':
-      return `changed the machine's network: ${list(event.evidence.changes, 'nothing to do')}`;
+      return `changed the machine's network: ${first(event.evidence.changes, 'nothing to do')}`;
     case 'networkTrouble':
-      return `could not bring the machine's network to the wanted state: ${list(event.evidence.problems, 'no reason given')}`;
+      return `could not bring the machine's network to the wanted state: ${first(event.evidence.problems, 'no reason given')}`;
     case 'adoptedLeftovers': {
       const { adopted, removed } = event.evidence;
       return `found what an earlier run left: adopted ${list(adopted, 'nothing')}; removed ${list(removed, 'nothing')}`;
@@ -116,6 +116,13 @@ function counts(byReason: Readonly<Record<string, number>>): string {
 
 function after(upMillis: number | undefined): string {
   return upMillis === undefined ? '' : ` after ${formatMillis(upMillis)}`;
+}
+
+/** The evidence has them all; a line of a screen has room for a few. */
+function first(items: readonly string[], empty: string): string {
+  const shown = 3;
+  const more = items.length - shown;
+  return list(items.slice(0, shown), empty) + (more > 0 ? `, and ${more} more` : '');
 }
 
 function list(items: readonly string[], empty: string): string {
