@@ -7,9 +7,13 @@
 import { BackstayError } from '../errors.ts';
 import { type ControlListener, listenControl } from '../linux/control-channel.ts';
 import { formatEndpoint } from '../network/ip-address.ts';
+import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
 import type { UsableFamily } from './links.ts';
 import type { Tunnel } from './tunnel.ts';
+
+/** Tells a stranger's operator what is wrong; the first message of the session, hence the id. */
+const farewell = encodeMessage(1, { type: 'tunnelClose', reason: 'unknownPeer' });
 
 type Listening = { readonly listener: ControlListener; readonly identity: string };
 
@@ -57,6 +61,7 @@ export class ControlListeners {
         authenticate: (fingerprint) => this.#tunnelOf(fingerprint),
         onSession: (session, tunnel) => tunnel.accept(session, family.linkIndex),
         onRefusal: (refusal) => this.#refused(refusal),
+        farewellToStrangers: farewell,
       });
       this.#open.set(key, { listener, identity: identityOf(family) });
       this.#failing.delete(key);

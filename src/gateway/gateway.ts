@@ -28,6 +28,8 @@ const SETTLE_MILLIS = 50;
 /** What could not be opened or applied is tried again so often even if the network is silent. */
 const RETRY_MILLIS = 2_000;
 const FAREWELL_MILLIS = 50;
+/** Even without news: a foreign `nft flush ruleset` is told to nobody. */
+const REVIEW_MILLIS = 60_000;
 
 export class Gateway {
   readonly #context: GatewayContext;
@@ -146,18 +148,18 @@ export class Gateway {
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
     for (const dialler of this.#diallers.values()) dialler.linksChanged();
     const complete = applied.failures.length === 0 && this.#sockets.complete && this.#listeners.complete;
-    if (!complete) this.#retryLater();
+    this.#lookAgainIn(complete ? REVIEW_MILLIS : RETRY_MILLIS);
   }
 
-  #retryLater(): void {
+  #lookAgainIn(millis: number): void {
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#lookSoon(), RETRY_MILLIS);
+    this.#retryTimer = setTimeout(() => this.#lookSoon(), millis);
   }
 
   #lookFailed(error: unknown): void {
     const line = error instanceof BackstayError ? error.line : `BS_INTERNAL ${String(error)}`;
     this.#journalProblems([line]);
-    this.#retryLater();
+    this.#lookAgainIn(RETRY_MILLIS);
   }
 
   #desired(): DesiredState {

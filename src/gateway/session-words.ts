@@ -9,6 +9,7 @@ export function describeEnd(end: SessionEnd): string {
     case 'refusedHere':
       return `The peer was refused: ${refusals[end.result]}.`;
     case 'closedByPeer':
+      if (end.reason === 'unknownPeer') return `The peer refused: ${refusals.unknownPeer}.`;
       return `The peer closed the session (${end.reason}).`;
     case 'closedHere':
       return `The session was closed (${end.reason}).`;
