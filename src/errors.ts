@@ -41,7 +41,8 @@ export const errorCatalogue = {
   },
   BS_CONFIG_INVALID: {
     summary: 'The configuration has mistakes; nothing was changed.',
-    remedy: 'Correct the places that are named and run `backstay check` again; docs/configuration.md has all settings.',
+    remedy:
+      'Correct the places that are named and run `backstay check` again; docs/configuration.md has all settings.',
     exitStatus: exitStatus.configuration,
   },
   BS_CONFIG_UNREADABLE: {
