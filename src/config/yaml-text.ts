@@ -7,7 +7,13 @@
 
 import { parseDocument, type YAMLError } from 'yaml';
 import type { TextPlaces } from './text-places.ts';
-import { tooDeepMessage, type YamlMistake, type YamlTree, YamlTreeReader } from './yaml-tree.ts';
+import {
+  maximumAliasedValues,
+  tooDeepMessage,
+  type YamlMistake,
+  type YamlTree,
+  YamlTreeReader,
+} from './yaml-tree.ts';
 
 export type YamlText = {
   readonly tree: YamlTree;
@@ -33,6 +39,7 @@ export function readYaml(text: string, places: TextPlaces): YamlText {
   const syntax = onePerLine(faults, places).map(syntaxMistake);
   const reader = new YamlTreeReader(places);
   const tree = reader.read(document.contents, [], 0);
+  if (reader.multiplied !== undefined) return unreadable(reader.multiplied, multipliedMessage);
   return { tree, mistakes: [...syntax, ...reader.mistakes], broken: syntax[0]?.offset };
 }
 
@@ -42,6 +49,8 @@ const notPrintable = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{
 function codePoint(text: string, offset: number): string {
   return `U+${(text.codePointAt(offset) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
+
+const multipliedMessage = `has aliases that multiply to more than ${maximumAliasedValues} values, write them out`;
 
 function unreadable(offset: number, message: string): YamlText {
   const tree = { value: undefined, offset, keyOffset: offset, children: new Map(), refused: true };

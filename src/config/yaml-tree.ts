@@ -23,7 +23,7 @@ export type YamlTree = {
 export type YamlMistake = { readonly offset: number; readonly path: SettingPath; readonly message: string };
 
 /** Values reached through aliases: enough for every sensible file, far from what hurts. */
-const maximumAliasedValues = 10_000;
+export const maximumAliasedValues = 10_000;
 /** The schema is six levels deep. */
 const maximumDepth = 32;
 
@@ -40,11 +40,14 @@ export function findInTree(tree: YamlTree, path: SettingPath): { tree: YamlTree;
 
 export class YamlTreeReader {
   readonly mistakes: YamlMistake[] = [];
+  /** Offset of the alias with which the limit was passed: the tree is not whole. */
+  multiplied: number | undefined;
   readonly #places: TextPlaces;
   readonly #anchors = new Map<string, unknown>();
   readonly #open = new Set<unknown>();
   #aliasDepth = 0;
   #aliasedValues = 0;
+  #outermostAlias = 0;
 
   constructor(places: TextPlaces) {
     this.#places = places;
@@ -53,8 +56,10 @@ export class YamlTreeReader {
   read(node: unknown, path: SettingPath, keyOffset: number): YamlTree {
     const offset = offsetOf(node) ?? keyOffset;
     if (path.length > maximumDepth) return this.#refuse(offset, path.slice(0, 8), tooDeepMessage);
-    if (this.#aliasDepth > 0 && ++this.#aliasedValues > maximumAliasedValues)
-      return this.#refuseMultiplied(offset);
+    if (this.#aliasDepth > 0 && ++this.#aliasedValues > maximumAliasedValues) {
+      this.multiplied ??= this.#outermostAlias;
+      return { ...leaf, offset, keyOffset, refused: true };
+    }
     if (isAlias(node)) return this.#readAlias(node.source, offset, path, keyOffset);
     if (isScalar(node)) return this.#readScalar(node.value, node.anchor, node, offset, keyOffset);
     if (!isMap(node) && !isSeq(node)) return { ...leaf, value: null, offset, keyOffset };
@@ -70,6 +75,7 @@ export class YamlTreeReader {
     if (target === undefined)
       return this.#refuse(offset, path, `there is no anchor &${anchor} before this *${anchor}`);
     if (this.#open.has(target)) return this.#refuse(offset, path, `*${anchor} stands inside its own anchor`);
+    if (this.#aliasDepth === 0) this.#outermostAlias = offset;
     this.#aliasDepth++;
     const tree = this.read(target, path, keyOffset);
     this.#aliasDepth--;
@@ -149,16 +155,6 @@ export class YamlTreeReader {
   #refuse(offset: number, path: SettingPath, message: string): YamlTree {
     this.mistakes.push({ offset, path, message });
     return { ...leaf, offset, keyOffset: offset, refused: true };
-  }
-
-  #refuseMultiplied(offset: number): YamlTree {
-    if (this.#aliasedValues > maximumAliasedValues + 1)
-      return { ...leaf, offset, keyOffset: offset, refused: true };
-    return this.#refuse(
-      offset,
-      [],
-      `aliases multiply to more than ${maximumAliasedValues} values, write them out`,
-    );
   }
 }
 
