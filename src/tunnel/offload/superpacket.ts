@@ -3,8 +3,8 @@
  *
  * Contract: `load` takes a packet with its virtio header; then `segment(i)` for i = 0, 1, … in order makes packet i
  * ready in place and sets `offset` and `length`. Segment i's header is written right before its payload, over bytes
- * of segment i-1, which must be sealed by then. Bytes behind a segment belong to the next one and must be unharmed
- * when it is asked for. Allocates nothing.
+ * of segment i-1, which must be sealed by then. The header of segment i-1 and the bytes behind it belong to the next
+ * one as well and must be unharmed when it is asked for. Allocates nothing.
  *
  * With `finishChecksums` every packet leaves with a complete checksum; without, TCP and UDP packets of which the
  * kernel left the checksum open keep it open (`unfinished`), holding the sum over the pseudo-header.
@@ -154,7 +154,7 @@ export class Superpacket {
     const payload = this.#start + headerLength + index * this.#segmentSize;
     const end = Math.min(payload + this.#segmentSize, this.#end);
     const offset = payload - headerLength;
-    if (index > 0) copyWords(data, this.#start, offset, headerLength);
+    if (index > 0) copyBackwards(data, offset - this.#segmentSize, offset, headerLength);
     this.offset = offset;
     this.length = end - offset;
     this.#patchIp(offset, this.length, index);
@@ -189,7 +189,10 @@ export class Superpacket {
   }
 }
 
-/** Copies a header; its length is a multiple of 4. Cheaper than copyWithin for so few bytes. */
-function copyWords(data: DataView, from: number, to: number, length: number): void {
-  for (let at = 0; at < length; at += 4) data.setUint32(to + at, data.getUint32(from + at));
+/**
+ * Copies a header to the next packet; its length is a multiple of 4. Segments may be shorter than headers, so that the
+ * two overlap: backwards every word is read before it is overwritten. Cheaper than copyWithin for so few bytes.
+ */
+function copyBackwards(data: DataView, from: number, to: number, length: number): void {
+  for (let at = length - 4; at >= 0; at -= 4) data.setUint32(to + at, data.getUint32(from + at));
 }
