@@ -18,6 +18,9 @@ const fromKernel = association('kernel to Backstay', 0x5000_0005, (1n << 32n) - 
 const toKernel = association('Backstay to kernel', 0x6000_0006, 0n);
 export const backstayAssociations = [fromKernel, toKernel];
 
+/** Some hundred segments: enough for large reads and merged receiving, little enough for an emulated processor. */
+const transferBytes = 600_000;
+
 export async function kernelAgainstBackstay(family: Family, output: string): Promise<void> {
   await using lab = await Lab.open('esp');
   const { left, right, length } = outer[family];
@@ -42,34 +45,45 @@ export async function kernelAgainstBackstay(family: Family, output: string): Pro
   const file = join(output, `${family}.pcap`);
   const capture = await kernel.spawn('tcpdump', ['-i', 'wan', '-U', '--immediate-mode', '-w', file, 'udp']);
   await capture.waitFor(/listening on/);
-  await pings(kernel);
+  await pings(kernel, [16, 17, 18, 19]);
   await kernel.ip(...renumber(kernelEnd, beforeBorder));
-  await pings(kernel);
-  await transfer(kernel, gateway, inner.right.ipv4, ['-n', '1M']);
-  await transfer(kernel, gateway, inner.right.ipv6, ['-n', '1M', '-R']);
+  await pings(kernel, [56, 1201]);
+  await transfer(kernel, gateway, inner.right.ipv4, ['-n', String(transferBytes)]);
+  await transfer(kernel, gateway, inner.right.ipv6, ['-n', String(transferBytes), '-R']);
   await transfer(kernel, gateway, inner.right.ipv4, ['-u', '-b', '10M', '-l', '1000', '-n', '50K', '-R']);
   await capture.stop();
   await assertClean(kernel, await backstay.finish());
 }
 
-async function pings(kernel: Namespace): Promise<void> {
-  for (const version of ['ipv4', 'ipv6'] as const) {
-    for (const size of [16, 17, 18, 19]) await ping(kernel, inner.left[version], inner.right[version], size);
+async function pings(kernel: Namespace, sizes: readonly number[]): Promise<void> {
+  for (const size of sizes) {
+    await Promise.all([
+      ping(kernel, inner.left.ipv4, inner.right.ipv4, size),
+      ping(kernel, inner.left.ipv6, inner.right.ipv6, size),
+    ]);
   }
 }
 
-/** iperf3 ends with an error when a connection breaks; damaged segments would never be acknowledged. */
+/**
+ * iperf3 ends with an error when a connection breaks; damaged segments would never be acknowledged. What it counts as
+ * received lacks what is under way when the sender is done.
+ */
 async function transfer(from: Namespace, to: Namespace, address: string, bounds: string[]): Promise<void> {
   const server = await to.spawn('iperf3', ['-s', '-1', '--forceflush']);
   await server.waitFor(/Server listening/);
   const { stdout } = await from.run('iperf3', ['-c', address, '-J', ...bounds], { timeoutMillis: 20_000 });
-  const { end } = JSON.parse(stdout) as {
-    end: { sum?: { lost_packets: number }; sum_received?: { bytes: number } };
-  };
+  const { end } = JSON.parse(stdout) as Iperf3Report;
   if (bounds.includes('-u')) assert.equal(end.sum?.lost_packets, 0);
-  else assert.ok((end.sum_received?.bytes ?? 0) >= 1_000_000, stdout);
+  else assert.ok((end.sum_received?.bytes ?? 0) > transferBytes / 2);
   await server.exited;
 }
+
+type Iperf3Report = {
+  readonly end: {
+    readonly sum?: { readonly lost_packets: number };
+    readonly sum_received?: { readonly bytes: number };
+  };
+};
 
 /** Nobody refused anything, but for the reports of Backstay, which the kernel discards as dummies. */
 async function assertClean(kernel: Namespace, counters: BackstayCounters): Promise<void> {
@@ -86,5 +100,5 @@ async function assertClean(kernel: Namespace, counters: BackstayCounters): Promi
     ([name, value]) => /^(refused|dropped|.*Failed$)/.test(name) && value > 0,
   );
   assert.deepEqual(refused, []);
-  assert.ok(tunnel.innerReceivedBytes > 1_000_000 && tunnel.innerSentBytes > 1_000_000);
+  assert.ok(tunnel.innerReceivedBytes > transferBytes && tunnel.innerSentBytes > transferBytes);
 }
