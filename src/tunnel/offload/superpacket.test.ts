@@ -159,4 +159,16 @@ describe('a single packet', () => {
     const finished = encode(plain, 'complete');
     assert.deepEqual(made[0]?.subarray(48), finished.subarray(40));
   });
+
+  it('with another packet inside, whose checksum is the open one, is finished here', () => {
+    const [packet] = fc.sample(packets, { numRuns: 1, seed: 9 }) as [InnerPacket];
+    const inside: InnerPacket = { ...packet, transport: 'udp', payload: new Uint8Array(11) };
+    const outside: InnerPacket = { ...inside, payload: encode(inside, 'pseudo') };
+    const start = headerLength(outside) + transportStart(inside);
+    const virtio = { ...virtioOf(outside, 0), checksumStart: start };
+    const { unfinished, packets: made } = cut(encode(outside, 'complete'), virtio, false);
+    assert.equal(unfinished, false);
+    const expected = encode(inside, 'complete');
+    assertSamePackets([(made[0] as Uint8Array).slice(headerLength(outside))], [expected]);
+  });
 });
