@@ -71,7 +71,8 @@ async function judge(context: TestContext, other: string, scenarios: number) {
   const file = (name: string) => vm.files.get(name) ?? assert.fail(`${name} is missing\n${vm.stderr}`);
   const reports: ScenarioReport[] = JSON.parse(file('report.json').toString());
   assert.equal(reports.length, scenarios);
-  for (const { name, error } of reports) {
+  for (const { name, elapsedMillis, error } of reports) {
+    context.diagnostic(`${name}: ${elapsedMillis} ms`);
     await context.test(name, () => assert.equal(error, undefined));
   }
   return file;
