@@ -79,7 +79,9 @@ export class PacketRun {
     if (!this.#open || this.count === RUN_CAPACITY || payload <= 0 || payload > this.#segmentSize)
       return false;
     if (this.#totalLength + payload > LONGEST || !this.#sameFlow(start)) return false;
-    if (this.#protocol === protocol.tcp && !this.#continuesTcp(start)) return false;
+    const continues =
+      this.#protocol === protocol.tcp ? this.#continuesTcp(start) : this.#isWholeUdp(start, length);
+    if (!continues) return false;
     this.count++;
     this.#totalLength += payload;
     this.#nextSequence = (this.#nextSequence + payload) >>> 0;
@@ -128,8 +130,17 @@ export class PacketRun {
     this.headerLength = this.#transport + transportLength;
     this.#segmentSize = length - this.headerLength;
     if (this.#segmentSize < 0 || (tcp && transportLength < 20)) return false;
-    this.#open = this.#segmentSize > 0 && (tcp ? this.#beginTcp(transport) : this.#mergeUdp);
+    this.#open = this.#segmentSize > 0 && (tcp ? this.#beginTcp(transport) : this.#beginUdp(start, length));
     return true;
+  }
+
+  #beginUdp(start: number, length: number): boolean {
+    return this.#mergeUdp && this.#isWholeUdp(start, length);
+  }
+
+  /** A datagram may be shorter than its packet (RFC 768 does not forbid it); merged it would grow. */
+  #isWholeUdp(start: number, length: number): boolean {
+    return this.#data.getUint16(start + this.#transport + 4) === length - this.#transport;
   }
 
   #beginTcp(transport: number): boolean {

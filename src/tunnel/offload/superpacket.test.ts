@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  assertSamePackets,
   cutNaively,
   defect,
   encode,
@@ -53,17 +54,6 @@ function virtioOf(packet: InnerPacket, size: number): Parameters<typeof writeVir
     checksumStart: transportStart(packet),
     checksumOffset: packet.transport === 'tcp' ? 16 : 6,
   };
-}
-
-/** Names the first difference only: a diff of whole packets takes minutes and says less. */
-function assertSamePackets(actual: readonly Uint8Array[], expected: readonly Uint8Array[]): void {
-  assert.equal(actual.length, expected.length, 'packets');
-  for (const [index, bytes] of expected.entries()) {
-    const made = actual[index] as Uint8Array;
-    assert.equal(made.length, bytes.length, `length of packet ${index}`);
-    const at = bytes.findIndex((byte, position) => byte !== made[position]);
-    assert.equal(at, -1, `byte ${at} of packet ${index}`);
-  }
 }
 
 const superpackets = innerPackets(fc.integer({ min: 1, max: 6000 }));
