@@ -107,7 +107,7 @@ export class OutboundAssociation {
     const data = this.#memory.arena.data;
     this.sequence += 1;
     const high = Math.floor(this.sequence / TWO_32);
-    const low = this.sequence % TWO_32;
+    const low = this.sequence >>> 0;
     data.setUint32(out, this.spi);
     data.setUint32(out + 4, low);
     data.setUint32(out + 8, high);

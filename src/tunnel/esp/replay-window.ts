@@ -9,6 +9,7 @@
  * Source: RFC 4303, 3.4.3 and appendix A2; RFC 6479.
  */
 const WORD_BITS = 32;
+const WORD_SHIFT = 5;
 const TWO_32 = 0x1_0000_0000;
 
 /**
@@ -18,16 +19,23 @@ const TWO_32 = 0x1_0000_0000;
 export const REPLAY_WINDOW_PACKETS = 65_536;
 
 export class ReplayWindow {
-  /** One word more than the window holds, so that a partly cleared word is never counted as inside. */
+  /**
+   * Twice the window, so that a word that is partly cleared is never counted as inside, and a power of two, so that a
+   * number's place is a mask away: a modulo of doubles is a call.
+   */
   readonly #words: Int32Array;
+  readonly #mask: number;
   readonly #size: number;
   #newest = 0;
 
-  /** @param size packets, a multiple of 32 */
+  /** @param size packets, a power of two and at least 32 */
   constructor(size = REPLAY_WINDOW_PACKETS) {
-    if (size % WORD_BITS !== 0) throw new RangeError('a replay window is a whole number of words');
+    if (size < WORD_BITS || (size & (size - 1)) !== 0) {
+      throw new RangeError('the size of a replay window is a power of two');
+    }
     this.#size = size;
-    this.#words = new Int32Array(size / WORD_BITS + 1);
+    this.#words = new Int32Array((2 * size) / WORD_BITS);
+    this.#mask = this.#words.length - 1;
   }
 
   /** The highest number accepted so far; 0 before the first. */
@@ -38,7 +46,7 @@ export class ReplayWindow {
   /** The number nearest to the window whose low half is `low` (RFC 4303, A2.2); negative when there is none. */
   locate(low: number): number {
     const newest = this.#newest;
-    const newestLow = newest % TWO_32;
+    const newestLow = newest >>> 0;
     const high = newest - newestLow;
     const bottom = newestLow - this.#size + 1;
     if (bottom >= 0) return low >= bottom ? high + low : high + TWO_32 + low;
@@ -50,30 +58,25 @@ export class ReplayWindow {
     const newest = this.#newest;
     if (sequence > newest) return true;
     if (sequence <= 0 || newest - sequence >= this.#size) return false;
-    return ((this.#words[this.#wordOf(sequence)] as number) & bitOf(sequence)) === 0;
+    const low = sequence >>> 0;
+    return ((this.#words[(low >>> WORD_SHIFT) & this.#mask] as number) & (1 << low)) === 0;
   }
 
   /** Marks a number whose packet was fresh and authentic. */
   accept(sequence: number): void {
     if (sequence > this.#newest) this.#advance(sequence);
-    const word = this.#wordOf(sequence);
-    this.#words[word] = (this.#words[word] as number) | bitOf(sequence);
+    const low = sequence >>> 0;
+    const word = (low >>> WORD_SHIFT) & this.#mask;
+    // A shift counts modulo 32, so the low bits of the number name the bit.
+    this.#words[word] = (this.#words[word] as number) | (1 << low);
   }
 
   #advance(sequence: number): void {
     const words = this.#words;
-    const from = Math.floor(this.#newest / WORD_BITS);
-    const steps = Math.min(Math.floor(sequence / WORD_BITS) - from, words.length);
-    for (let step = 1; step <= steps; step++) words[(from + step) % words.length] = 0;
-    // Beyond a whole turn every word was cleared; which ones were named does not matter.
+    const from = (this.#newest >>> 0) >>> WORD_SHIFT;
+    const distance = Math.floor(sequence / WORD_BITS) - Math.floor(this.#newest / WORD_BITS);
+    const steps = Math.min(distance, words.length);
+    for (let step = 1; step <= steps; step++) words[(from + step) & this.#mask] = 0;
     this.#newest = sequence;
   }
-
-  #wordOf(sequence: number): number {
-    return Math.floor(sequence / WORD_BITS) % this.#words.length;
-  }
-}
-
-function bitOf(sequence: number): number {
-  return 1 << (sequence % WORD_BITS);
 }

@@ -25,6 +25,12 @@ export function fold(sum: number): number {
   return (folded >>> 16) + (folded & 0xffff);
 }
 
+/** The same for sums below 2^31, in integers only: for what is folded once per packet. */
+export function foldSmall(sum: number): number {
+  const folded = (sum >>> 16) + (sum & 0xffff);
+  return (folded >>> 16) + (folded & 0xffff);
+}
+
 /** The checksum that a sum amounts to. */
 export function checksumOf(sum: number): number {
   return ~fold(sum) & 0xffff;

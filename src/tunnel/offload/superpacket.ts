@@ -11,7 +11,7 @@
  *
  * Source: virtio 1.2, 5.1.6; RFC 9293 (segments of one flow differ in sequence number and flags), RFC 6864 (IDs).
  */
-import { checksumOf, finishChecksum, fold, sumWords } from './checksum.ts';
+import { finishChecksum, fold, foldSmall, sumWords } from './checksum.ts';
 import {
   isIpv4,
   isPlainTransport,
@@ -133,19 +133,21 @@ export class Superpacket {
     const data = this.#data;
     const start = this.#start;
     const addresses = this.#ipv4 ? start + 12 : start + 8;
-    this.#pseudoSum =
-      sumWords(data, addresses, this.#ipv4 ? 8 : 32) + (this.#tcp ? protocol.tcp : protocol.udp);
+    this.#pseudoSum = fold(
+      sumWords(data, addresses, this.#ipv4 ? 8 : 32) + (this.#tcp ? protocol.tcp : protocol.udp),
+    );
     if (this.#tcp) {
       this.#firstSequence = data.getUint32(transport + 4);
       this.#flags = data.getUint8(transport + 13);
     }
     if (!this.#ipv4) return;
     this.#firstId = data.getUint16(start + 4);
-    this.#ipSum =
+    this.#ipSum = fold(
       sumWords(data, start, this.#transport) -
-      data.getUint16(start + 2) -
-      this.#firstId -
-      data.getUint16(start + 10);
+        data.getUint16(start + 2) -
+        this.#firstId -
+        data.getUint16(start + 10),
+    );
   }
 
   #cut(index: number): void {
@@ -162,7 +164,7 @@ export class Superpacket {
     if (this.#tcp) this.#patchTcp(transport, index);
     else data.setUint16(transport + 4, end - transport);
     const field = transport + (this.#tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
-    data.setUint16(field, fold(this.#pseudoSum + end - transport));
+    data.setUint16(field, foldSmall(this.#pseudoSum + end - transport));
     if (!this.unfinished) finishChecksum(data, transport, end, field);
   }
 
@@ -175,7 +177,7 @@ export class Superpacket {
     const id = (this.#firstId + index) & 0xffff;
     data.setUint16(offset + 2, length);
     data.setUint16(offset + 4, id);
-    data.setUint16(offset + 10, checksumOf(this.#ipSum + length + id));
+    data.setUint16(offset + 10, ~foldSmall(this.#ipSum + length + id) & 0xffff);
   }
 
   #patchTcp(transport: number, index: number): void {
