@@ -43,7 +43,7 @@ export async function buildAccess(
 }
 
 async function buildLink(
-  { shape, mtu, gatewayB }: Access,
+  { shape, mtu, gatewayA, gatewayB }: Access,
   {
     index,
     profile,
@@ -57,16 +57,18 @@ async function buildLink(
   const dress = async () => {
     await near.namespace.addAddresses(near.name, ...onOutsideSubnet(outside(index, 1)));
     await far.namespace.addAddresses(far.name, ...onOutsideSubnet(plan.b.address));
+    if (near.namespace !== gatewayA) await routeOwnTable(near, index);
     if (plan.b.nextHop !== undefined) await routeSubnetBack(far, index, plan.b.nextHop);
   };
+  const parts = { index, plan, profile, dress };
   if (profile === 'plain' || wan === undefined) {
     await connect(near, far, mtu);
     await dress();
-    return new PlainSiteLink(index, plan, { near, far });
+    return new PlainSiteLink(parts, { near, far }, mtu);
   }
   const link = await wan.join(`link${index}`, near, far, { ...unimpaired, ...profile }, mtu);
   await dress();
-  return new EmulatedSiteLink(index, plan, link);
+  return new EmulatedSiteLink(parts, link);
 }
 
 /** B's way to the addresses that gateway A has behind its router. */
@@ -105,13 +107,24 @@ async function addDefaultRoutes(gatewayA: Namespace, interfaceName: string, inde
 
 /** What comes from subnet i leaves by link i: each subnet is one provider's. */
 async function routeBySource(router: Namespace, index: number): Promise<void> {
-  const [subnet, far, table] = [behindRouter(index, 0), outside(index, 2), 100 + index];
-  await router.ip(
-    `rule add from ${subnet.v4}/24 lookup ${table}`,
-    `rule add from ${subnet.v6}/64 lookup ${table}`,
-    `route add default via ${far.v4} dev wan${index} table ${table}`,
-    `route add default via ${far.v6} dev wan${index} table ${table}`,
-  );
+  const subnet = behindRouter(index, 0);
+  for (const [family, prefix] of [
+    ['-4', `${subnet.v4}/24`],
+    ['-6', `${subnet.v6}/64`],
+  ] as const) {
+    await router.run('ip', [family, 'rule', 'add', 'from', prefix, 'lookup', `${tableOf(index)}`]);
+  }
+}
+
+async function routeOwnTable({ namespace, name }: InterfaceEnd, index: number): Promise<void> {
+  const far = outside(index, 2);
+  for (const via of [far.v4, far.v6]) {
+    await namespace.addRoute('default', via, `dev ${name} table ${tableOf(index)}`);
+  }
+}
+
+function tableOf(index: number): number {
+  return 100 + index;
 }
 
 const masquerading = `

@@ -17,6 +17,9 @@ export type SpawnOptions = {
 /** How long a program may take over a polite end before it is killed. */
 const GRACE_MILLIS = 3_000;
 
+/** Time for the rest of its output to be read after a program has ended. */
+const LAST_WORDS_MILLIS = 300;
+
 /** Characters; a program that talks for hours must not fill the memory. */
 const KEPT_OUTPUT = 1 << 20;
 
@@ -41,6 +44,7 @@ export class Child {
         this.#wakeListeners();
       });
     });
+    process.once('exit', () => releaseOutput(process));
     for (const stream of [process.stdout, process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-KEPT_OUTPUT);
@@ -129,4 +133,13 @@ export class Child {
     for (const wake of this.#listeners) wake();
     this.#listeners.clear();
   }
+}
+
+/** What the program itself has started may hold its output open for ever, and `close` would never come. */
+function releaseOutput(process: ChildProcess): void {
+  const timer = setTimeout(() => {
+    process.stdout?.destroy();
+    process.stderr?.destroy();
+  }, LAST_WORDS_MILLIS);
+  process.once('close', () => clearTimeout(timer));
 }

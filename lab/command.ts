@@ -4,7 +4,7 @@
  * Contract: a non-zero exit status, a signal or a timeout throws `CommandFailed`, which carries the whole command line
  * and its output. `runSync` exists for cleaning up in places where nothing can be awaited (signals, process exit).
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type SpawnSyncOptionsWithStringEncoding, spawn, spawnSync } from 'node:child_process';
 
 export type RunOptions = {
   /** Written to the program's standard input, which is otherwise empty. */
@@ -54,9 +54,14 @@ export function run(
   });
 }
 
-/** @returns whether the program ended with status 0 */
-export function runSync(program: string, args: readonly string[]): boolean {
-  return spawnSync(program, args, { stdio: 'ignore', timeout: DEFAULT_TIMEOUT_MILLIS }).status === 0;
+/** @returns what it said on standard output; a failure is not told */
+export function runSync(program: string, args: readonly string[]): string {
+  const options: SpawnSyncOptionsWithStringEncoding = {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: DEFAULT_TIMEOUT_MILLIS,
+    encoding: 'utf8',
+  };
+  return spawnSync(program, [...args], options).stdout ?? ''; // null when the program is not there
 }
 
 function commandLine(program: string, args: readonly string[]): string {

@@ -6,8 +6,9 @@
  * connections, so that a measurement does not depend on the one before. Addresses are CIDR text of either family.
  */
 import { Child, type SpawnOptions } from './child.ts';
-import { type CommandOutput, type RunOptions, run, runSync } from './command.ts';
+import { type CommandOutput, type RunOptions, run } from './command.ts';
 import type { Lab } from './lab.ts';
+import { removeNamespace, removeNamespaceNow } from './namespace-removal.ts';
 
 /** One end of a cable: the interface `name` in `namespace`. */
 export type InterfaceEnd = { readonly namespace: Namespace; readonly name: string };
@@ -26,8 +27,8 @@ export class Namespace {
     const namespace = new Namespace(lab, lab.name(role));
     await run('ip', ['netns', 'add', namespace.name]);
     lab.onRemoval({
-      gracefully: async () => void (await run('ip', ['netns', 'del', namespace.name])),
-      now: () => void runSync('ip', ['netns', 'del', namespace.name]),
+      gracefully: () => removeNamespace(namespace.name),
+      now: () => removeNamespaceNow(namespace.name),
     });
     await namespace.run('sysctl', ['-qw', ...quietSysctls]);
     await namespace.ip('link set lo up');
@@ -64,16 +65,17 @@ export class Namespace {
     return (JSON.parse(stdout) as { ifname: string }[]).some(({ ifname }) => ifname === interfaceName);
   }
 
+  /** An address that is there already is no error. */
   async addAddresses(interfaceName: string, ...addresses: string[]): Promise<void> {
     const nodad = (address: string) => (address.includes(':') ? ' nodad' : '');
     await this.ip(
-      ...addresses.map((address) => `address add ${address} dev ${interfaceName}${nodad(address)}`),
+      ...addresses.map((address) => `address replace ${address} dev ${interfaceName}${nodad(address)}`),
     );
   }
 
-  /** @param prefix CIDR text or `default`, then of the family of `via` */
+  /** Replaces the same route. @param prefix CIDR text or `default`, then of the family of `via` */
   async addRoute(prefix: string, via: string, options = ''): Promise<void> {
-    await this.ip(`route add ${prefix} via ${via} ${options}`);
+    await this.ip(`route replace ${prefix} via ${via} ${options}`);
   }
 
   /** Lets it route between its interfaces, as a gateway without Backstay does. */

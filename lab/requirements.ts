@@ -9,10 +9,8 @@ import { join } from 'node:path';
 /** Program and the Debian package that brings it; packages.txt lists the same packages. */
 const programs: Readonly<Record<string, string>> = {
   ethtool: 'ethtool',
-  fping: 'fping',
   ip: 'iproute2',
   iperf3: 'iperf3',
-  ncat: 'ncat',
   nft: 'nftables',
   ping: 'iputils-ping',
   sysctl: 'procps',

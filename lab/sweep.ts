@@ -5,7 +5,8 @@
  * the processes still inside are killed one by one, then the name is deleted, which removes the devices too.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { run } from './command.ts';
+import { removeNamespace } from './namespace-removal.ts';
+import { isAlive } from './process-state.ts';
 
 const NAMESPACE_NAMES = '/run/netns';
 
@@ -27,25 +28,11 @@ function ownerOf(name: string): number {
   return Number(name.slice(name.lastIndexOf('-') + 1));
 }
 
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`);
-}
-
 async function removeLeftover(name: string): Promise<void> {
   try {
-    const { stdout } = await run('ip', ['netns', 'pids', name]);
-    for (const pid of stdout.split('\n').filter(Boolean)) killIfThere(Number(pid));
-    await run('ip', ['netns', 'del', name]);
+    await removeNamespace(name);
   } catch (error) {
     // Another laboratory may have swept the same leftover at the same time.
     if (laboratoryNamespaces().includes(name)) throw error;
-  }
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
   }
 }

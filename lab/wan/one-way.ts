@@ -13,6 +13,8 @@ import { type Shaper, verdict } from './shaper.ts';
 
 /** Frames under way at once: 100 ms of full-size frames at 1 Gbit/s. */
 const CAPACITY = 8192;
+/** Then the other directions and what is due have their turn, so that a flood delays nobody by more than about 1 ms. */
+const TAKEN_AT_ONCE = 256;
 /** Ethernet header and the longest IP header that is left alone when a frame is corrupted. */
 const SPARED_BYTES = ETHERNET_HEADER + 40;
 
@@ -39,7 +41,7 @@ export class OneWay {
     missed: 0,
     refused: 0,
   };
-  readonly #lateness = { sumMillis: 0, maxMillis: 0 };
+  readonly #lateness = { frames: 0, sumMillis: 0, maxMillis: 0 };
 
   constructor(from: PacketPort, to: PacketPort, shaper: Shaper) {
     this.#from = from;
@@ -58,16 +60,16 @@ export class OneWay {
    * @param wallOffset what to subtract from the kernel's time stamps to come to that clock
    */
   receive(now: number, wallOffset: number): boolean {
-    let any = false;
-    for (; this.#from.hasFrame; this.#from.release()) {
-      any = true;
+    let taken = 0;
+    for (; taken < TAKEN_AT_ONCE && this.#from.hasFrame; this.#from.release()) {
+      taken++;
       this.#count.received++;
       // A wall clock that jumps must not bend the emulation: within what is possible, the kernel's time counts.
       const arrival = Math.max(this.#lastArrival, Math.min(now, this.#from.frameWallMillis - wallOffset));
       this.#lastArrival = arrival;
       this.#take(arrival);
     }
-    return any;
+    return taken > 0;
   }
 
   /** Sends what is due. */
@@ -94,13 +96,17 @@ export class OneWay {
       missedFrames: c.missed,
       refusedFrames: c.refused,
       waitingFrames: this.#queue.length,
-      latenessMeanMillis: c.sent === 0 ? 0 : this.#lateness.sumMillis / c.sent,
+      latenessMeanMillis: this.#lateness.frames === 0 ? 0 : this.#lateness.sumMillis / this.#lateness.frames,
       latenessMaxMillis: this.#lateness.maxMillis,
     };
   }
 
   change(change: Parameters<Shaper['change']>[0]): void {
     this.#shaper.change(change);
+  }
+
+  forgetLateness(): void {
+    Object.assign(this.#lateness, { frames: 0, sumMillis: 0, maxMillis: 0 });
   }
 
   #take(arrival: number): void {
@@ -158,6 +164,7 @@ export class OneWay {
   }
 
   #noteLateness(millis: number): void {
+    this.#lateness.frames++;
     this.#lateness.sumMillis += millis;
     if (millis > this.#lateness.maxMillis) this.#lateness.maxMillis = millis;
   }
