@@ -16,7 +16,7 @@ import {
   ESP_TRAILER_LENGTH,
   nextHeader,
 } from '../tunnel/esp/format.ts';
-import { isIpv4, statedLength, transportOffset } from '../tunnel/offload/ip-packet.ts';
+import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import { type InboundAssociation, opened, replayed } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
@@ -170,13 +170,9 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
       return;
     }
-    if (transportOffset(data, start, start + payload) < 0) {
-      count(tunnel.counters, tunnelSlot.refusedMalformedInner);
-      return;
-    }
-    const length = statedLength(data, start);
-    const kindFits = unfinished || isIpv4(data, start) === (following === nextHeader.ipv4);
-    if (length > payload || length < 20 || !kindFits) {
+    const length = packetLength(data, start, start + payload);
+    const kindFits = length > 0 && (unfinished || isIpv4(data, start) === (following === nextHeader.ipv4));
+    if (!kindFits) {
       count(tunnel.counters, tunnelSlot.refusedMalformedInner);
       return;
     }

@@ -28,8 +28,17 @@ export function transportOffset(data: DataView, start: number, end: number): num
   return -1;
 }
 
-/** The packet's own idea of its length; may be less than what there is (padding), never trusted to be. */
-export function statedLength(data: DataView, start: number): number {
+/**
+ * The length of the IP packet that begins at `start`, by its own account, without what pads it; -1 when there is none
+ * or it does not lie wholly before `end`.
+ */
+export function packetLength(data: DataView, start: number, end: number): number {
+  if (transportOffset(data, start, end) < 0) return -1;
+  const length = statedLength(data, start);
+  return length <= end - start && transportOffset(data, start, start + length) >= 0 ? length : -1;
+}
+
+function statedLength(data: DataView, start: number): number {
   return isIpv4(data, start) ? data.getUint16(start + 2) : data.getUint16(start + 4) + IPV6_HEADER_LENGTH;
 }
 

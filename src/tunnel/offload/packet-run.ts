@@ -124,7 +124,7 @@ export class PacketRun {
     this.#protocol = transportProtocol(data, start);
     const transport = transportOffset(data, start, end);
     const tcp = this.#protocol === protocol.tcp;
-    if (this.#protocol === 0 || transport + (tcp ? 20 : 8) > end) return false;
+    if (this.#protocol === 0 || transport < start || transport + (tcp ? 20 : 8) > end) return false;
     const transportLength = tcp ? (data.getUint8(transport + 12) >> 4) * 4 : 8;
     this.#transport = transport - start;
     this.headerLength = this.#transport + transportLength;

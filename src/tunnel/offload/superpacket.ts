@@ -76,7 +76,9 @@ export class Superpacket {
     const transport = transportOffset(this.#data, start, end);
     if (transport < 0) return false;
     this.#finish = finishChecksums;
-    if (virtio.segmentation !== segmentation.none) return this.#loadSegments(start + virtio.checksumStart);
+    if (virtio.segmentation !== segmentation.none) {
+      return virtio.checksumStart >= transport - start && this.#loadSegments(start + virtio.checksumStart);
+    }
     this.count = 1;
     if ((virtio.flags & virtioFlag.needsChecksum) === 0) return true;
     return this.#leaveOrFinish(transport);
@@ -118,6 +120,7 @@ export class Superpacket {
     this.#segmentSize = this.#virtio.segmentSize;
     const payload = this.#end - this.#start - this.#headerLength;
     if (this.#segmentSize === 0 || payload < 0 || transportLength < smallest) return false;
+    if ((this.#headerLength & 3) !== 0) return false;
     this.count = Math.max(1, Math.ceil(payload / this.#segmentSize));
     const checksumOffset = this.#tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
     this.unfinished =
