@@ -1,0 +1,89 @@
+/**
+ * How many small packets per second get through: UDP datagrams of 64 bytes from host A to host B.
+ *
+ * The source offers more and more; the answer is the best rate that arrived, at whatever was offered. So a carrier that
+ * collapses under overload is measured where it works best. What arrives is counted and thrown away where it comes in
+ * at host B, so that no program competes for the processor with what is measured.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostInside } from '../../lab/addressing.ts';
+import type { Lab } from '../../lab/lab.ts';
+import type { Sites } from '../../lab/sites.ts';
+import { parseIpAddress } from '../../src/network/ip-address.ts';
+import { hardwareAddress } from '../traffic/hardware-address.ts';
+import { TrafficSource } from '../traffic/source.ts';
+import { udpFrame } from '../traffic/udp-frame.ts';
+
+const PAYLOAD_BYTES = 64;
+const PORT = 9; // discard
+const OFFERED = [50_000, 100_000, 200_000, 400_000, 800_000];
+const STEP_SECONDS = 1;
+/** What is still in queues belongs to the step that sent it. */
+const DRAIN_MILLIS = 200;
+/** When the source reaches less than this part of what it should offer, it has no more to give. */
+const SOURCE_EXHAUSTED = 0.8;
+
+/** Packets per second that arrived at best. */
+export async function measureSmallPackets(lab: Lab, sites: Sites): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'bs-small-packets-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  lab.onRemoval({ gracefully: async () => remove(), now: remove });
+  const sink = await openSink(sites);
+  const source = await TrafficSource.open(sites.hostA, {
+    interfaceName: 'lan0',
+    file: join(directory, 'frames'),
+    frames: [await smallFrame(sites)],
+  });
+  try {
+    return await climb(source, sink);
+  } finally {
+    await source.close();
+    await sink.close();
+    remove();
+  }
+}
+
+async function climb(source: TrafficSource, sink: Sink): Promise<number> {
+  let best = 0;
+  for (const offered of OFFERED) {
+    const before = await sink.count();
+    const { sent, seconds } = await source.run(offered, STEP_SECONDS);
+    await sleep(DRAIN_MILLIS);
+    const arrived = ((await sink.count()) - before) / seconds;
+    best = Math.max(best, arrived);
+    if (sent / seconds < SOURCE_EXHAUSTED * offered) break;
+  }
+  return best;
+}
+
+async function smallFrame(sites: Sites): Promise<Uint8Array> {
+  return udpFrame({
+    sourceMac: await hardwareAddress(sites.hostA, 'lan0'),
+    destinationMac: await hardwareAddress(sites.gatewayA, 'lan0'),
+    source: parseIpAddress(hostInside('a').v4)!.bytes,
+    destination: parseIpAddress(hostInside('b').v4)!.bytes,
+    sourcePort: PORT,
+    destinationPort: PORT,
+    payload: new Uint8Array(PAYLOAD_BYTES),
+  });
+}
+
+type Sink = { count(): Promise<number>; close(): Promise<void> };
+
+async function openSink({ hostB }: Sites): Promise<Sink> {
+  await hostB.nft(`table netdev sink {
+    chain arrivals { type filter hook ingress device "lan0" priority 0; udp dport ${PORT} counter drop; }
+  }`);
+  return {
+    async count() {
+      const { stdout } = await hostB.run('nft', ['list', 'chain', 'netdev', 'sink', 'arrivals']);
+      return Number(stdout.match(/counter packets (\d+)/)?.[1]);
+    },
+    async close() {
+      await hostB.nft('delete table netdev sink');
+    },
+  };
+}
