@@ -24,9 +24,12 @@ import type {
 } from '../network/network-snapshot.ts';
 import { ownProtocol, type Route, type Rule } from '../network/route.ts';
 
-/** `ip -json -details address show` */
-export function readInterfaces(text: string): NetworkInterface[] {
-  return parseJson(interfaceList, text, 'address').map((it) => ({
+/** `ip -json -details address show` and `ip -json -details link show`, which alone tells about address generation. */
+export function readInterfaces(addresses: string, links: string): NetworkInterface[] {
+  const generation = new Map(
+    parseJson(linkList, links, 'link').map((it) => [it.ifindex, it.inet6_addr_gen_mode]),
+  );
+  return parseJson(interfaceList, addresses, 'address').map((it) => ({
     index: it.ifindex,
     name: it.ifname,
     kind: it.linkinfo?.info_kind,
@@ -36,7 +39,7 @@ export function readInterfaces(text: string): NetworkInterface[] {
     mtu: it.mtu,
     queuePackets: it.txqlen,
     gsoMaxBytes: it.gso_max_size,
-    addressGeneration: it.inet6_addr_gen_mode,
+    addressGeneration: generation.get(it.ifindex),
     addresses: it.addr_info.flatMap(readAddress),
   }));
 }
@@ -86,7 +89,6 @@ const interfaceList = z.array(
     mtu: z.number(),
     txqlen: z.number().optional(),
     gso_max_size: z.number().optional(),
-    inet6_addr_gen_mode: z.string().optional(),
     linkinfo: z.looseObject({ info_kind: z.string().optional() }).optional(),
     addr_info: z.array(
       z.looseObject({
@@ -101,6 +103,8 @@ const interfaceList = z.array(
     ),
   }),
 );
+
+const linkList = z.array(z.looseObject({ ifindex: z.number(), inet6_addr_gen_mode: z.string().optional() }));
 
 const nextHop = z.looseObject({
   gateway: z.string().optional(),

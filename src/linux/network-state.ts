@@ -31,14 +31,15 @@ export type AppliedNetwork = {
 };
 
 export async function readNetwork(): Promise<NetworkSnapshot> {
-  const [interfaces, ipv4, ipv6, ownFirewall] = await Promise.all([
-    runProgram('ip', ['-json', '-details', 'address', 'show']).then(readInterfaces),
+  const [addresses, links, ipv4, ipv6, ownFirewall] = await Promise.all([
+    runProgram('ip', ['-json', '-details', 'address', 'show']),
+    runProgram('ip', ['-json', '-details', 'link', 'show']),
     readFamily(4),
     readFamily(6),
     readFirewall(),
   ]);
   return {
-    interfaces,
+    interfaces: readInterfaces(addresses, links),
     mainRoutes: [...ipv4.mainRoutes, ...ipv6.mainRoutes],
     rules: [...ipv4.rules.present, ...ipv6.rules.present],
     ownRoutes: [...ipv4.ownRoutes, ...ipv6.ownRoutes],
