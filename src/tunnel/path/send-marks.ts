@@ -21,7 +21,7 @@ export class SendMarks {
     return this.#count;
   }
 
-  /** When the oldest mark's report is due (µs); Infinity without marks. */
+  /** When the first report is due, which is the oldest mark's (µs); Infinity without marks. */
   get dueAt(): number {
     return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#dueAt[this.#first] as number);
   }
@@ -31,14 +31,14 @@ export class SendMarks {
     return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#sentAt[this.#first] as number);
   }
 
-  /** Notes that everything up to `sequence` was sent. The due time of a shared mark is the earlier one. */
+  /** Notes that everything up to `sequence` was sent. No mark is due later than one after it. */
   add(spi: number, sequence: number, now: number, dueAt: number): void {
     if (this.#count > 0) {
       const last = (this.#first + this.#count - 1) % CAPACITY;
       const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
       if (this.#spi[last] === spi && (young || this.#count === CAPACITY)) {
         this.#sequence[last] = sequence;
-        if (dueAt < (this.#dueAt[last] as number)) this.#dueAt[last] = dueAt;
+        if (dueAt < (this.#dueAt[last] as number)) this.#hasten(this.#count - 1, dueAt);
         return;
       }
       if (this.#count === CAPACITY) this.#drop();
@@ -48,6 +48,7 @@ export class SendMarks {
     this.#sequence[index] = sequence;
     this.#sentAt[index] = now;
     this.#dueAt[index] = dueAt;
+    this.#hasten(this.#count - 1, dueAt);
     this.#count++;
   }
 
@@ -66,6 +67,15 @@ export class SendMarks {
   /** Gives up every mark. */
   clear(): void {
     this.#count = 0;
+  }
+
+  /** A report that covers a mark covers those before it: up to the mark at `index` none is due later than `dueAt`. */
+  #hasten(index: number, dueAt: number): void {
+    for (let before = index; before >= 0; before--) {
+      const at = (this.#first + before) % CAPACITY;
+      if ((this.#dueAt[at] as number) <= dueAt) return;
+      this.#dueAt[at] = dueAt;
+    }
   }
 
   #lastCovered(spi: number, newest: number): number {
