@@ -9,8 +9,8 @@
  *  16 held u32 (µs between that report's arrival and now)   20 records u8, 3 bytes of zero
  *  24 records: path u16, zero u16, SPI u32, newest u64 (sequence number), packets u32, bytes u32
  * ```
- * Contract: `write` fills the caller's memory and returns the length; `ReportReader` reads without allocating and
- * refuses what is too short or of another version. Records and bytes behind the known ones are skipped, so that a
+ * Contract: what writes fills the caller's memory; what reads fills the caller's objects, allocates nothing, and refuses
+ * what is too short or of another version. Records and bytes behind the known ones are skipped, so that a
  * later version may add some.
  */
 export const REPORT_VERSION = 1;
