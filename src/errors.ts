@@ -140,6 +140,11 @@ export const errorCatalogue = {
     remedy: "Compare the program's version with the supported ones (`backstay doctor`).",
     exitStatus: exitStatus.failure,
   },
+  BS_SELF_TEST_FAILED: {
+    summary: 'Packets that the packet path sends to itself do not come back as they were.',
+    remedy: 'This kernel or processor is not one that Backstay knows; report it with the output of `backstay doctor`.',
+    exitStatus: exitStatus.unavailable,
+  },
   BS_SOCKET_UNUSABLE: {
     summary: 'The control socket cannot be made.',
     remedy: 'Choose another place with `gateway.socket`, or remove what stands in its way.',

@@ -33,6 +33,9 @@ const LARGE_BURST = 16_384;
 export const OUTBOUND_ARENA_BYTES =
   PACKET_OFFSET + READ_LENGTH + 64 + 65_536 + 4096 + BURST_CAPACITY * 80 + 4096;
 
+/** A device from which nothing came for so long is silent (µs); streams leave gaps well below this. */
+const QUIET_MICROS = 1_000;
+
 /** What the worker wants to know of a send: who pays, and whether the path is in trouble. */
 export type SendListener = {
   sendFailed(tunnel: TunnelPlane, path: PlanePath): void;
@@ -54,6 +57,7 @@ export class Outbound {
   #size = 0;
   #closed = false;
   #now = 0;
+  #quietUntil = 0;
 
   constructor(arena: Arena, listener: SendListener) {
     this.#arena = arena;
@@ -75,8 +79,10 @@ export class Outbound {
       if (length <= VIRTIO_HEADER_LENGTH) break;
       reads++;
       this.#forward(tunnel, virtio, this.#packet + length - VIRTIO_HEADER_LENGTH);
-      if (this.#bytes >= LARGE_BURST) this.#send();
+      // The first packet after silence goes out before we ask for another: it is somebody's question or answer.
+      if (this.#bytes >= LARGE_BURST || (reads === 1 && now >= this.#quietUntil)) this.#send();
     }
+    if (reads > 0) this.#quietUntil = now + QUIET_MICROS;
     this.#send();
     count(tunnel.counters, tunnelSlot.tunReads, reads);
     return reads;

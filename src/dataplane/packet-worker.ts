@@ -17,6 +17,7 @@ import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { type Arrival, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
 import type { RemoteAddress, WorkerCommand, WorkerEvent } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 import { Reporter } from './reporter.ts';
 import { type LinkSocket, NameMemory, type PlanePath, setRemote, TunnelPlane } from './tunnel-plane.ts';
 
@@ -81,6 +82,7 @@ export class PacketWorker {
   }
 
   run(): void {
+    rehearse();
     this.#tell({ kind: 'ready' });
     let busyUntil = 0;
     while (!this.#stopped) {

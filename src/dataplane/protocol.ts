@@ -5,6 +5,7 @@
  * opens them, the worker uses them, and whoever opened a descriptor closes it after the worker confirmed that it let
  * go (`released`). Keys are 32 bytes and a salt of 4 (RFC 4106, 8.1). Counters are shared memory (`counters.ts`).
  */
+import type { ErrorCode } from '../errors.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 
 export type InnerPrefix = { readonly bytes: Uint8Array; readonly length: number };
@@ -100,4 +101,6 @@ export type WorkerEvent =
   /** Everything commanded before this ticket is done; descriptors given up then may be closed. */
   | { readonly kind: 'released'; readonly ticket: number }
   | { readonly kind: 'trouble'; readonly message: string }
+  /** The worker ends for a reason that the catalogue knows. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'stopped' };

@@ -74,16 +74,17 @@ export class WorkerHandle {
 
   #listen(onEvent: (event: WorkerEvent) => void, onDeath: (error: BackstayError) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#worker.once('error', (cause) => {
-        const error = new BackstayError('BS_INTERNAL', `The packet worker failed: ${String(cause)}.`, {
-          cause,
-        });
+      const die = (error: BackstayError) => {
         reject(error);
         onDeath(error);
+      };
+      this.#worker.once('error', (cause) => {
+        die(new BackstayError('BS_INTERNAL', `The packet worker failed: ${String(cause)}.`, { cause }));
       });
       this.#port.on('message', (event: WorkerEvent) => {
         if (event.kind === 'ready') resolve();
         else if (event.kind === 'released') this.#settle(event.ticket);
+        else if (event.kind === 'failed') die(new BackstayError(event.code, event.message));
         else onEvent(event);
       });
     });

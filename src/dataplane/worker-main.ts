@@ -1,7 +1,9 @@
 /** Entry of the worker thread: takes over what `worker-handle` made and runs until told to stop. */
 import { type MessagePort, workerData } from 'node:worker_threads';
+import { BackstayError } from '../errors.ts';
 import { WakeEvent } from '../linux/wake-event.ts';
 import { PacketWorker } from './packet-worker.ts';
+import type { WorkerEvent } from './protocol.ts';
 
 export type WorkerData = {
   readonly port: MessagePort;
@@ -10,5 +12,12 @@ export type WorkerData = {
 };
 
 const { port, wakeFd, counters } = workerData as WorkerData;
-new PacketWorker(port, WakeEvent.adopt(wakeFd), counters).run();
+try {
+  new PacketWorker(port, WakeEvent.adopt(wakeFd), counters).run();
+} catch (error) {
+  // An error crosses threads as a plain object: its code would be lost.
+  const code = error instanceof BackstayError ? error.code : 'BS_INTERNAL';
+  const message = error instanceof Error ? error.message : String(error);
+  port.postMessage({ kind: 'failed', code, message } satisfies WorkerEvent);
+}
 port.close();

@@ -105,6 +105,7 @@ export class Gateway {
       case 'outboundActive':
         this.#tunnels[event.tunnel]?.workerEvent(event);
         return;
+      case 'failed':
       case 'ready':
       case 'released':
       case 'stopped':

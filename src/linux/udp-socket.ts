@@ -9,7 +9,7 @@ import { BackstayError } from '../errors.ts';
 import { Arena } from './arena.ts';
 import { bind, errno, errnoName, errnoValue } from './ffi.ts';
 import { closeFd } from './file-descriptor.ts';
-import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from './socket-address.ts';
+import { readSocketAddress, SOCKET_ADDRESS_LENGTH, writeSocketAddress } from './socket-address.ts';
 
 const socket = bind<(family: number, type: number, protocolNumber: number) => number>(
   'int socket(int family, int type, int protocolNumber)',
@@ -19,6 +19,10 @@ const bindSocket = bind<(fd: number, address: number, length: number) => number>
 );
 const setOption = bind<(fd: number, level: number, name: number, value: number, length: number) => number>(
   'int setsockopt(int fd, int level, int name, uintptr_t value, uint32_t length)',
+);
+
+const getSocketName = bind<(fd: number, address: number, length: number) => number>(
+  'int getsockname(int fd, uintptr_t address, uintptr_t length)',
 );
 
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
@@ -62,6 +66,14 @@ export function openUdpSocket(options: UdpSocketOptions): number {
     throw error;
   }
   return fd;
+}
+
+/** The port that the kernel chose where 0 was asked for. */
+export function localPort(fd: number): number {
+  const scratch = socketScratch();
+  scratch.data.setUint32(64, SOCKET_ADDRESS_LENGTH, true);
+  getSocketName(fd, scratch.address, scratch.address + 64);
+  return readSocketAddress(scratch, 0).port;
 }
 
 function configure(fd: number, options: UdpSocketOptions, ipv6: boolean): void {
@@ -125,5 +137,3 @@ function socketScratch(): Arena {
   scratchArena ??= new Arena(4096);
   return scratchArena;
 }
-
-export { SOCKET_ADDRESS_LENGTH };
