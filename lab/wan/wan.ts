@@ -9,11 +9,13 @@ import type { Child } from '../child.ts';
 import type { Lab } from '../lab.ts';
 import { connect, type InterfaceEnd, Namespace } from '../namespace.ts';
 import type { Direction, LinkStatistics, Reply, Request } from './control.ts';
-import type { Impairments } from './impairments.ts';
+import { type Impairments, unimpaired } from './impairments.ts';
 
 export type { Direction, DirectionStatistics, LinkStatistics } from './control.ts';
 
 const emulatorPath = fileURLToPath(new URL('./emulator.ts', import.meta.url));
+/** Threads of the engine would not be hurried as the loop is, and the loop would wait for them. */
+const oneThread = ['--single-threaded', '--v8-pool-size=0'];
 const DEFAULT_SEED = 1;
 
 type Waiting = {
@@ -44,7 +46,7 @@ export class Wan {
     const namespace = await Namespace.create(lab, options.role ?? 'wan');
     // The emulator's own kernel must not say anything on the links.
     await namespace.run('sysctl', ['-qw', 'net.ipv6.conf.default.disable_ipv6=1']);
-    const emulator = await namespace.spawn(process.execPath, [emulatorPath]);
+    const emulator = await namespace.spawn(process.execPath, [...oneThread, emulatorPath]);
     return new Wan(namespace, emulator, options.seed ?? DEFAULT_SEED);
   }
 
@@ -110,6 +112,8 @@ export class WanLink {
 
   /** Changes what is named, in both directions or in one. */
   async set(change: Partial<Impairments>, direction?: Direction): Promise<void> {
+    const unknown = Object.keys(change).find((name) => !(name in unimpaired));
+    if (unknown !== undefined) throw new Error(`there is no impairment ${unknown}`);
     await this.#wan.ask({ operation: 'set', link: this.name, change, ...(direction && { direction }) });
   }
 
