@@ -11,14 +11,13 @@ class MarkList {
 
   add(mark: Mark): void {
     const last = this.marks.at(-1);
-    const full = this.marks.length === 128;
     const young = last !== undefined && this.marks.length > 1 && mark.sentAt - last.sentAt < 4000;
-    if (last !== undefined && last.spi === mark.spi && (young || full)) {
+    if (young && last.spi === mark.spi) {
       last.sequence = mark.sequence;
       last.dueAt = Math.min(last.dueAt, mark.dueAt);
       return;
     }
-    if (full) this.marks.shift();
+    if (this.marks.length === 256) this.marks.pop();
     this.marks.push(mark);
   }
 
@@ -49,7 +48,7 @@ const acts = fc.array(
     { weight: 1, arbitrary: fc.record({ act: fc.constant('rekey' as const) }) },
     { weight: 1, arbitrary: fc.record({ act: fc.constant('clear' as const) }) },
   ),
-  { maxLength: 300, size: 'max' },
+  { maxLength: 600, size: 'max' },
 );
 
 describe('send marks', () => {
@@ -107,5 +106,20 @@ describe('send marks', () => {
     assert.equal(marks.cover(3, 1000), 0);
     assert.equal(marks.cover(2, 1), 2);
     assert.equal(marks.dueAt, Number.POSITIVE_INFINITY);
+  });
+
+  it('that are too many give up the newest, so that none is overdue before it can be covered', () => {
+    const marks = new SendMarks();
+    const longest = 1_500_000;
+    for (let sequence = 1; sequence <= 10_000; sequence++) {
+      const now = sequence * 1000;
+      marks.add(sequence < 5000 ? 1 : 2, sequence, now, now + longest);
+      assert.ok(marks.dueAt > now, `overdue at ${sequence}`);
+      // Everything is reported, as late as it may be.
+      if (sequence > 1400) marks.cover(sequence - 1400 < 5000 ? 1 : 2, sequence - 1400);
+      assert.ok(marks.count <= 256);
+    }
+    marks.cover(2, 10_000);
+    assert.equal(marks.count, 0);
   });
 });

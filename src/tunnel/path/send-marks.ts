@@ -5,9 +5,10 @@
  * that names a newer packet covers every older mark; packets lost on the way cost nothing but their share of `loss`.
  * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates nothing.
  */
-const CAPACITY = 128;
-/** Marks closer than this say nothing more. */
+/** Marks closer than this say nothing more (µs). */
 const MARK_MICROS = 4_000;
+/** Holds a second of steady sending, which is the longest that a path may take to answer. */
+const CAPACITY = 256;
 
 export class SendMarks {
   readonly #spi = new Float64Array(CAPACITY);
@@ -36,12 +37,13 @@ export class SendMarks {
     if (this.#count > 0) {
       const last = (this.#first + this.#count - 1) % CAPACITY;
       const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
-      if (this.#spi[last] === spi && (young || this.#count === CAPACITY)) {
+      if (this.#spi[last] === spi && young) {
         this.#sequence[last] = sequence;
         if (dueAt < (this.#dueAt[last] as number)) this.#hasten(this.#count - 1, dueAt);
         return;
       }
-      if (this.#count === CAPACITY) this.#drop();
+      // The newest gives way: a mark with its time and a later packet would be overdue before it can be covered.
+      if (this.#count === CAPACITY) this.#count--;
     }
     const index = (this.#first + this.#count) % CAPACITY;
     this.#spi[index] = spi;
