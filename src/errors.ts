@@ -142,7 +142,8 @@ export const errorCatalogue = {
   },
   BS_SELF_TEST_FAILED: {
     summary: 'Packets that the packet path sends to itself do not come back as they were.',
-    remedy: 'This kernel or processor is not one that Backstay knows; report it with the output of `backstay doctor`.',
+    remedy:
+      'This kernel or processor is not one that Backstay knows; report it with the output of `backstay doctor`.',
     exitStatus: exitStatus.unavailable,
   },
   BS_SOCKET_UNUSABLE: {

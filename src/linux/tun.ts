@@ -57,11 +57,6 @@ export function removeTun(device: TunDevice): void {
   closeFd(device.fd);
 }
 
-/** Lets go of the device; it stays on the machine for the next start. */
-export function releaseTun(device: TunDevice): void {
-  closeFd(device.fd);
-}
-
 let scratchArena: Arena | undefined;
 
 function tunScratch(): Arena {
