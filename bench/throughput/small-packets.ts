@@ -12,10 +12,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hostInside } from '../../lab/addressing.ts';
 import type { Lab } from '../../lab/lab.ts';
 import type { Sites } from '../../lab/sites.ts';
+import { hardwareAddress } from '../../lab/traffic/hardware-address.ts';
+import { TrafficSource } from '../../lab/traffic/source.ts';
+import { udpFrame } from '../../lab/traffic/udp-frame.ts';
 import { parseIpAddress } from '../../src/network/ip-address.ts';
-import { hardwareAddress } from '../traffic/hardware-address.ts';
-import { TrafficSource } from '../traffic/source.ts';
-import { udpFrame } from '../traffic/udp-frame.ts';
 
 const PAYLOAD_BYTES = 64;
 const PORT = 9; // discard

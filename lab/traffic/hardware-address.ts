@@ -1,5 +1,5 @@
 /** The hardware (MAC) address of an interface in a namespace. */
-import type { Namespace } from '../../lab/namespace.ts';
+import type { Namespace } from '../namespace.ts';
 
 /** @returns 6 bytes */
 export async function hardwareAddress(namespace: Namespace, interfaceName: string): Promise<Uint8Array> {

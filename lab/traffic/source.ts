@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Child } from '../../lab/child.ts';
-import type { Namespace } from '../../lab/namespace.ts';
+import type { Child } from '../child.ts';
+import type { Namespace } from '../namespace.ts';
 import { packFrames } from './frame-file.ts';
 
 export type SourceReport = {
