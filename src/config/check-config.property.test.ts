@@ -214,7 +214,7 @@ test('every valid link comes out as it was written, or with its default', () => 
         const link: LinkConfig | undefined = checked.config.links[index];
         assert.equal(link?.port, input.port ?? 4500);
         assert.equal(link?.mtu, input.mtu ?? 1500);
-        assert.equal(`${link?.keepaliveMillis}ms`, input.keepalive ?? '250ms');
+        assert.equal(`${link?.keepaliveMillis}ms`, input.keepalive ?? '500ms');
         assert.equal(link?.rateBps, input.rate && Number.parseInt(input.rate, 10) * 1_000_000);
       }
     }),

@@ -42,7 +42,7 @@ test('the sites that name the head office reach it at its addresses and agree on
 
 test('the examples show what defaults become', () => {
   const branch = example('branch-fibre-lte.yaml');
-  assert.equal(branch.links[0]?.keepaliveMillis, 250);
+  assert.equal(branch.links[0]?.keepaliveMillis, 500);
   assert.equal(branch.links[0]?.rateBps, 300_000_000);
   // 1428 less 82 is 1346; with the trailer of 2 that is a whole number of 4.
   assert.equal(branch.tunnels[0]?.mtu, 1346);

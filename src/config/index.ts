@@ -12,4 +12,4 @@ export type {
   TunnelConfig,
 } from './config.ts';
 export { formatMistake, type Mistake } from './mistake.ts';
-export { type ConfigInput, configSchema } from './schema.ts';
+export type { ConfigInput } from './schema.ts';

@@ -41,11 +41,11 @@ export const linkSchema = z.strictObject(
           'second (1 mbit = 1,000,000 bits).',
       }),
     keepalive: duration('50ms', '60s')
-      .prefault('250ms')
+      .prefault('500ms')
       .meta({
         description:
           'How often an idle path of this link is checked. Short intervals find a dead link sooner and cost traffic: ' +
-          'at 250 ms about 2 GB a month for each path.',
+          'at 500 ms about 1 GB a month for each path.',
       }),
     mtu: wholeNumber(1280, 9000)
       .default(1500)
