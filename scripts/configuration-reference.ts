@@ -32,7 +32,7 @@ const introduction = `# Configuration
 
 <!-- Written by scripts/write-reference.ts from src/config; change it there. -->
 
-A gateway has one configuration file, in YAML 1.2 and UTF-8. \`backstay check --config FILE\` checks it without touching
+A gateway has one configuration file, in YAML 1.2 and UTF-8. \`backstay check FILE\` checks it without touching
 anything and without special rights, and tells every mistake at once with its line and column.
 
 \`\`\`yaml

@@ -24,7 +24,7 @@ test('every setting is in the reference, under its section', () => {
     assert.match(reference, new RegExp(`^#+ \`${heading}\`$`, 'm'));
   }
   assert.match(reference, /^\| `port` \|.*\| a whole number from 1 to 65535 \| `4500` \|$/m);
-  assert.match(reference, /^\| `keepalive` \|.*\| a duration from 50ms to 60s .*\| `250ms` \|$/m);
+  assert.match(reference, /^\| `keepalive` \|.*\| a duration from 50ms to 60s .*\| `500ms` \|$/m);
   assert.match(reference, /^\| `interface` \|.*\| \*\*required\*\* \|$/m);
 });
 
