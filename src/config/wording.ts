@@ -45,6 +45,8 @@ function statement(input: unknown): string {
   if (typeof input === 'object') return 'is a map';
   if (typeof input === 'string')
     return input === '' ? 'is empty text' : `is ${JSON.stringify(shorten(input, 60))}`;
+  // As YAML writes it (10.2.1.4).
+  if (Number.isNaN(input)) return 'is .nan';
   return `is ${String(input)}`;
 }
 
