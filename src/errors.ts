@@ -113,6 +113,11 @@ export const errorCatalogue = {
     remedy: 'The message says what was refused and why; that part is as it was before, the others work.',
     exitStatus: exitStatus.failure,
   },
+  BS_PEER_REFUSED: {
+    summary: 'The peer was reached and does not want to open the tunnel.',
+    remedy: "Do what the message says; the peer's journal has its side of it.",
+    exitStatus: exitStatus.failure,
+  },
   BS_PEER_WRONG_KEY: {
     summary: "The machine that answered at a peer's address has another key than the pinned one.",
     remedy:

@@ -134,7 +134,13 @@ describe('two links that share one interface', () => {
   before(async () => {
     pair = await openSitePair('shared', {
       shape: 'shared-interface',
-      prepare: ({ gatewayA, gatewayB }) => checkReversePaths(gatewayA, gatewayB),
+      prepare: async ({ gatewayA, gatewayB }) => {
+        await checkReversePaths(gatewayA, gatewayB);
+        // A route of the operator to link 1's far address, by a router that is not there.
+        const [far, nobody] = [outside(1, 2), behindRouter(0, 99)];
+        await gatewayA.addRoute(`${far.v4}/32`, nobody.v4, 'dev wan0');
+        await gatewayA.addRoute(`${far.v6}/128`, nobody.v6, 'dev wan0');
+      },
     });
   });
   after(() => pair?.close());

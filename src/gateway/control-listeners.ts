@@ -5,11 +5,12 @@
  * read; strangers are refused and counted. An address that cannot be listened on is tried again at the next change.
  */
 import { BackstayError } from '../errors.ts';
-import { type ControlListener, listenControl } from '../linux/control-channel.ts';
+import { type ControlListener, type HandshakeRefusal, listenControl } from '../linux/control-channel.ts';
 import { formatEndpoint } from '../network/ip-address.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
 import type { UsableFamily } from './links.ts';
+import { describeStranger } from './session-words.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** Tells a stranger's operator what is wrong; the first message of the session, hence the id. */
@@ -74,8 +75,8 @@ export class ControlListeners {
     return this.#tunnels.find((tunnel) => tunnel.config.peer.fingerprint === fingerprint);
   }
 
-  #refused(refusal: { address: string; reason: string; fingerprint?: string | undefined }): void {
-    const { address, reason, fingerprint } = refusal;
+  #refused({ address, reason: code, fingerprint }: HandshakeRefusal): void {
+    const reason = describeStranger(code);
     const evidence = fingerprint === undefined ? { reason } : { reason, fingerprint };
     this.#context.record({ kind: 'peerRefused', subject: { type: 'peer', address }, evidence });
   }

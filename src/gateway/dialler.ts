@@ -1,34 +1,37 @@
 /**
  * Dials an initiator's peer: at the start, when a session was lost, when keys are due.
  *
- * Contract: one attempt at a time per tunnel, by the tunnel's `DialPlan`. `want` says that a session is needed and why;
- * it stays wanted until one is open. Journal entries are made for the first failure of each kind in a row, not for
- * every repetition.
+ * Contract: `want` says that a session is needed; it stays wanted until one is open, which is more than a connection:
+ * the peer has to agree. Attempts overlap by the tunnel's `DialPlan`; the first connection wins and the others are
+ * closed. Journal entries are made for the first failure of each kind in a row, not for every repetition.
  * Source: S4.12.
  */
 import { BackstayError } from '../errors.ts';
-import { dialControl } from '../linux/control-channel.ts';
-import { type Endpoint, formatEndpoint, type IpAddress } from '../network/ip-address.ts';
+import { type ControlSession, dialControl } from '../linux/control-channel.ts';
+import { formatEndpoint } from '../network/ip-address.ts';
 import { DialPlan } from '../tunnel/dial-plan.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
+import { type DialWay, dialWays } from './dial-ways.ts';
 import type { Links } from './links.ts';
+import { describeDialFailure, describeRefusal } from './session-words.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** A working line answers the handshake's three flights well within this, satellites included. */
 const DIAL_TIMEOUT_MILLIS = 4_000;
 
-type Candidate = { readonly link: string; readonly local: IpAddress; readonly remote: Endpoint };
+type Failure = { readonly code: string; readonly message: string };
 
 export class Dialler {
   readonly #context: GatewayContext;
   readonly #links: Links;
   readonly #tunnel: Tunnel;
-  readonly #plan = new DialPlan<Candidate>();
+  readonly #plan = new DialPlan<DialWay>();
+  readonly #journalled = new Set<string>();
   #wanted = false;
-  #dialling = false;
+  /** A connection stands, and the peer is being asked. */
+  #opening = false;
   #closed = false;
-  #attempt = 0;
-  #lastFailure = '';
+  #announced = false;
   #timer: NodeJS.Timeout | undefined;
   #rekeyTimer: NodeJS.Timeout | undefined;
 
@@ -46,7 +49,9 @@ export class Dialler {
   }
 
   linksChanged(): void {
-    this.#plan.setCandidates(this.#candidates(), monotonicMillis());
+    const { config } = this.#tunnel;
+    const ways = dialWays(this.#links.controlLinks(config.links), config.peer.addresses);
+    this.#plan.setCandidates(ways, monotonicMillis());
     this.#pump();
   }
 
@@ -56,45 +61,33 @@ export class Dialler {
     clearTimeout(this.#rekeyTimer);
   }
 
-  #candidates(): Candidate[] {
-    const { config } = this.#tunnel;
-    const links = this.#links.controlLinks(config.links);
-    return config.peer.addresses.flatMap((remote) =>
-      links.flatMap((link) =>
-        link.addresses
-          .filter((local) => local.family === remote.address.family)
-          .map((local) => ({ link: link.name, local, remote })),
-      ),
-    );
+  get #idle(): boolean {
+    return this.#closed || !this.#wanted || this.#opening;
   }
 
   #pump(): void {
     clearTimeout(this.#timer);
-    if (this.#closed || !this.#wanted || this.#dialling) return;
+    if (this.#idle) return;
     const now = monotonicMillis();
-    const candidate = this.#plan.next(now);
-    if (candidate !== undefined) {
-      void this.#dial(candidate);
-      return;
-    }
+    for (let way = this.#plan.next(now); way !== undefined; way = this.#plan.next(now)) void this.#dial(way);
     const deadline = this.#plan.nextDeadline();
     if (deadline !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.max(1, deadline - now));
   }
 
-  async #dial(candidate: Candidate): Promise<void> {
-    this.#dialling = true;
-    this.#attempt += 1;
-    if (this.#attempt === 1) this.#journalConnecting(candidate);
-    const failure = await this.#tryDial(candidate);
-    this.#dialling = false;
-    if (this.#closed) return;
-    if (failure === undefined) this.#succeeded();
-    else this.#failed(candidate, failure);
+  async #dial(way: DialWay): Promise<void> {
+    this.#announce(way);
+    const dialled = await this.#connect(way);
+    if (this.#idle) {
+      // Another attempt was faster.
+      if ('session' in dialled) dialled.session.close();
+      return;
+    }
+    if ('session' in dialled) await this.#open(way, dialled.session);
+    else this.#failed(way, dialled);
     this.#pump();
   }
 
-  /** @returns why it failed; undefined when the session is open */
-  async #tryDial({ local, remote }: Candidate): Promise<{ code: string; message: string } | undefined> {
+  async #connect({ local, remote }: DialWay): Promise<{ session: ControlSession } | Failure> {
     try {
       const dialled = await dialControl({
         localAddress: local,
@@ -103,50 +96,61 @@ export class Dialler {
         pinnedFingerprint: this.#tunnel.config.peer.fingerprint,
         timeoutMillis: DIAL_TIMEOUT_MILLIS,
       });
-      if (!dialled.ok) return { code: dialled.code, message: dialled.reason };
-      if (this.#closed) dialled.session.close();
-      else this.#tunnel.dialled(dialled.session, remote);
-      return undefined;
+      if (dialled.ok) return { session: dialled.session };
+      return { code: dialled.code, message: describeDialFailure(dialled) };
     } catch (error) {
       if (error instanceof BackstayError) return { code: error.code, message: error.message };
       return { code: 'BS_INTERNAL', message: String(error) };
     }
   }
 
-  #succeeded(): void {
+  async #open(way: DialWay, session: ControlSession): Promise<void> {
+    this.#opening = true;
+    const end = await this.#tunnel.dialled(session, way.remote);
+    this.#opening = false;
+    if (this.#closed) return;
+    if (end === undefined) return this.#succeeded(way);
+    this.#plan.refused(monotonicMillis());
+    this.#journal(way, {
+      code: 'BS_PEER_REFUSED',
+      message: describeRefusal(end, this.#context.identity.fingerprint),
+    });
+  }
+
+  #succeeded(way: DialWay): void {
     this.#wanted = false;
-    this.#attempt = 0;
-    this.#lastFailure = '';
-    this.#plan.succeeded();
+    this.#announced = false;
+    this.#journalled.clear();
+    this.#plan.succeeded(way);
     clearTimeout(this.#rekeyTimer);
     this.#rekeyTimer = setTimeout(() => this.want(), this.#tunnel.config.rekey.afterMillis);
   }
 
-  #failed(candidate: Candidate, failure: { code: string; message: string }): void {
-    this.#plan.failed(monotonicMillis());
-    const summary = `${failure.code} ${failure.message}`;
-    if (summary === this.#lastFailure) return;
-    this.#lastFailure = summary;
-    const subject = {
-      type: 'peer',
-      address: formatEndpoint(candidate.remote),
-      tunnel: this.#tunnel.config.name,
-    } as const;
-    this.#context.record({ kind: 'controlError', subject, evidence: failure });
-    if (!this.#tunnel.hasSession || this.#tunnel.generation === 0) return;
-    const evidence = { generation: this.#tunnel.generation + 1, reason: failure.message };
-    this.#context.record({
-      kind: 'rekeyFailed',
-      subject: { type: 'tunnel', name: this.#tunnel.config.name },
-      evidence,
-    });
+  #failed(way: DialWay, failure: Failure): void {
+    this.#plan.failed(way, monotonicMillis());
+    this.#journal(way, failure);
   }
 
-  #journalConnecting({ remote }: Candidate): void {
+  #journal({ remote }: DialWay, failure: Failure): void {
+    const summary = `${failure.code} ${failure.message}`;
+    if (this.#journalled.has(summary)) return;
+    this.#journalled.add(summary);
+    const { name: tunnel } = this.#tunnel.config;
+    const peer = { type: 'peer', address: formatEndpoint(remote), tunnel } as const;
+    this.#context.record({ kind: 'controlError', subject: peer, evidence: failure });
+    if (this.#tunnel.state !== 'up') return;
+    const evidence = { generation: this.#tunnel.generation + 1, reason: failure.message };
+    this.#context.record({ kind: 'rekeyFailed', subject: { type: 'tunnel', name: tunnel }, evidence });
+  }
+
+  /** Once for a row of attempts, and not for the new keys of a tunnel that carries. */
+  #announce({ remote }: DialWay): void {
+    if (this.#announced || this.#tunnel.state === 'up') return;
+    this.#announced = true;
     this.#context.record({
       kind: 'tunnelConnecting',
       subject: { type: 'tunnel', name: this.#tunnel.config.name },
-      evidence: { remote: formatEndpoint(remote), attempt: this.#attempt },
+      evidence: { remote: formatEndpoint(remote), attempt: 1 },
     });
   }
 }

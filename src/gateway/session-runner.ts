@@ -22,8 +22,11 @@ export type SessionListener = {
   pathAdded(path: SessionPath): void;
   pathGone(pathId: number, reason: string): void;
   noted(note: SessionNote): void;
-  ended(end: SessionEnd): void;
+  ended(end: RunEnd): void;
 };
+
+/** `failedHere`: something here broke while the session was served. */
+export type RunEnd = SessionEnd | { readonly kind: 'failedHere'; readonly error: string };
 
 export class SessionRunner {
   readonly #connection: ControlSession;
@@ -51,7 +54,12 @@ export class SessionRunner {
 
   handle(event: SessionEvent): void {
     if (this.#ended) return;
-    for (const effect of this.#machine.handle(event, monotonicMillis())) this.#carryOut(effect);
+    try {
+      for (const effect of this.#machine.handle(event, monotonicMillis())) this.#carryOut(effect);
+    } catch (error) {
+      // Such as keys asked of a connection that has just ended: the next session will do.
+      if (!this.#ended) this.#end({ kind: 'failedHere', error: String(error) });
+    }
     this.#schedule();
   }
 
@@ -85,7 +93,7 @@ export class SessionRunner {
     this.#listener.opened(tunnel, open, seal);
   }
 
-  #end(end: SessionEnd): void {
+  #end(end: RunEnd): void {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#connection.close();

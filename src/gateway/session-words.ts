@@ -1,15 +1,16 @@
-/** Sentences for what can end or disturb a control session. */
+/** Sentences for what can keep a control session from coming about, disturb it or end it. */
+import type { DialResult, RefusalReason } from '../linux/control-channel.ts';
 import type { OpenRefusal } from '../tunnel/control/messages.ts';
-import type { ProtocolError, SessionEnd, SessionNote } from '../tunnel/control/session.ts';
+import type { ProtocolError, SessionNote } from '../tunnel/control/session.ts';
+import type { RunEnd } from './session-runner.ts';
 
-export function describeEnd(end: SessionEnd): string {
+export function describeEnd(end: RunEnd): string {
   switch (end.kind) {
     case 'refusedByPeer':
       return `The peer refused: ${refusals[end.result]}.`;
     case 'refusedHere':
       return `The peer was refused: ${refusals[end.result]}.`;
     case 'closedByPeer':
-      if (end.reason === 'unknownPeer') return `The peer refused: ${refusals.unknownPeer}.`;
       return `The peer closed the session (${end.reason}).`;
     case 'closedHere':
       return `The session was closed (${end.reason}).`;
@@ -21,6 +22,8 @@ export function describeEnd(end: SessionEnd): string {
       return describeProtocolError(end.error);
     case 'connectionLost':
       return 'The control connection was lost.';
+    case 'failedHere':
+      return `The session failed here: ${end.error}.`;
   }
 }
 
@@ -37,10 +40,47 @@ export function describeNote(note: SessionNote): string {
   }
 }
 
+/** Why the peer could not be reached, for whoever runs this end. */
+export function describeDialFailure(failure: Extract<DialResult, { ok: false }>): string {
+  switch (failure.kind) {
+    case 'refused':
+      return `${failure.reason} Does its daemon run, and does its tunnel wait for us (no \`peer.addresses\`)?`;
+    case 'wrongKey':
+      return `${failure.reason} If the peer has a new identity, change \`peer.fingerprint\`; else somebody else answers.`;
+    default:
+      return failure.reason;
+  }
+}
+
+/** Why a session ended before it opened. @param fingerprint our own */
+export function describeRefusal(end: RunEnd, fingerprint: string): string {
+  const isUnknown =
+    (end.kind === 'closedByPeer' && end.reason === 'unknownPeer') ||
+    (end.kind === 'refusedByPeer' && end.result === 'unknownPeer');
+  if (!isUnknown) return describeEnd(end);
+  return `The peer does not know this gateway's key: its tunnel to us needs \`peer.fingerprint: ${fingerprint}\`.`;
+}
+
+/** Why a caller was turned away. */
+export function describeStranger(reason: RefusalReason): string {
+  return strangers[reason];
+}
+
+const strangers: Record<RefusalReason, string> = {
+  tooManyPending: 'too many handshakes at a time',
+  tooManyPendingOfSource: 'too many handshakes at a time from this source',
+  handshakeTimeout: 'it did not finish the handshake in time',
+  handshakeFailed: 'the TLS handshake failed',
+  noCertificate: 'it showed no key',
+  wrongProtocol: 'it does not speak the control protocol',
+  resumed: 'it resumed an old TLS session',
+  unknownKey: 'no tunnel has its key; if it is a peer, put the key into `peer.fingerprint` of its tunnel',
+};
+
 const refusals: Record<OpenRefusal, string> = {
   unspecified: 'no reason given',
-  unknownPeer: 'it does not know this key; is our fingerprint in its configuration',
-  notResponder: 'both ends have peer addresses; remove `addresses` on the one that should wait',
+  unknownPeer: 'the key is not known',
+  notResponder: 'both ends have `peer.addresses`; remove them at the end that should wait for calls',
   versionUnsupported: 'no protocol version in common; update the older end',
   busy: 'it is busy',
   malformed: 'the request was malformed',

@@ -22,18 +22,26 @@ import type { EspKey } from '../tunnel/control/key-schedule.ts';
 import { type CloseReason, capability } from '../tunnel/control/messages.ts';
 import { PathNumbers } from '../tunnel/control/path-numbers.ts';
 import { createResponder } from '../tunnel/control/responder.ts';
-import type { OpenedTunnel, SessionEnd } from '../tunnel/control/session.ts';
+import type { OpenedTunnel } from '../tunnel/control/session.ts';
 import type { SessionMachine } from '../tunnel/control/session-machine.ts';
 import { Associations, type SpiPool } from './associations.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Links } from './links.ts';
-import { SessionRunner } from './session-runner.ts';
+import { type RunEnd, SessionRunner } from './session-runner.ts';
 import { describeEnd, describeNote } from './session-words.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
 
 export type TunnelState = 'connecting' | 'up' | 'down';
 
 const TUNNEL_INSTANCE_BYTES = 16;
+
+/** How a session may end that the operator should know about; the others show in what follows. */
+const journalledEnds: ReadonlySet<RunEnd['kind']> = new Set([
+  'failedHere',
+  'protocolError',
+  'refusedByPeer',
+  'refusedHere',
+]);
 
 /** A TUN device's queue counts superpackets; so many of 64 KiB are 30 MB, some milliseconds at full speed. */
 const DEVICE_QUEUE_PACKETS = 500;
@@ -43,7 +51,7 @@ export type TunnelParts = {
   readonly context: GatewayContext;
   readonly links: Links;
   readonly spis: SpiPool;
-  readonly wantsSession: (why: string) => void;
+  readonly wantsSession: () => void;
   readonly mtuAgreed: () => void;
 };
 
@@ -71,7 +79,7 @@ export class Tunnel {
   readonly #pathNumbers = new PathNumbers();
   readonly #instance = randomBytes(TUNNEL_INSTANCE_BYTES);
   /** Called when an initiator should dial: the session ended, keys are due, no path carries. */
-  readonly #wantsSession: (why: string) => void;
+  readonly #wantsSession: () => void;
   /** Called when the ends agreed on another MTU than the device has. */
   readonly #mtuAgreed: () => void;
   readonly #sessions = new Set<SessionRunner>();
@@ -97,14 +105,10 @@ export class Tunnel {
     this.#addToWorker();
   }
 
-  /** A session with the peer is open and was not lost. */
-  get hasSession(): boolean {
-    return this.#current !== undefined;
-  }
-
-  /** The initiator reached its peer. */
-  dialled(connection: ControlSession, remote: Endpoint): void {
-    this.#run(connection, (inboundSpi) =>
+  /** The initiator reached its peer. @returns how the session ended, if it did before it opened */
+  dialled(connection: ControlSession, remote: Endpoint): Promise<RunEnd | undefined> {
+    const { promise, resolve } = Promise.withResolvers<RunEnd | undefined>();
+    const create = (inboundSpi: number) =>
       createInitiator({
         tunnelInstance: this.#instance,
         generation: this.generation + 1,
@@ -114,13 +118,14 @@ export class Tunnel {
         links: this.#links.controlLinks(this.config.links),
         dialled: remote,
         pathNumbers: this.#pathNumbers,
-      }),
-    );
+      });
+    this.#run(connection, create, resolve);
+    return promise;
   }
 
   /** The peer called, with the right key. */
   accept(connection: ControlSession, sessionLinkIndex: number): void {
-    this.#run(connection, (inboundSpi) =>
+    const create = (inboundSpi: number) =>
       createResponder({
         verdict: this.role === 'responder' ? 'ok' : 'notResponder',
         inboundSpi,
@@ -128,8 +133,10 @@ export class Tunnel {
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         sessionLinkIndex,
-      }),
-    );
+      });
+    this.#run(connection, create, (end) => {
+      if (end !== undefined && journalledEnds.has(end.kind)) this.#sessionError(end);
+    });
   }
 
   desiredDevice(): DesiredTunnelDevice {
@@ -153,14 +160,15 @@ export class Tunnel {
       case 'pathMoved':
         return this.paths.moved(event.path, event.remote);
       case 'rekeyDue':
-        return this.rekey('packets');
+        return this.rekey();
       default:
     }
   }
 
-  /** New keys are due, by time or by count. */
-  rekey(why: string): void {
-    if (this.role === 'initiator') this.#wantsSession(why);
+  /** Our sending keys are used up. Only the initiator can open a session; it does when its own is closed. */
+  rekey(): void {
+    if (this.role === 'initiator') this.#wantsSession();
+    else this.#current?.handle({ type: 'close', reason: 'rekeyed' });
   }
 
   close(reason: CloseReason): void {
@@ -186,20 +194,31 @@ export class Tunnel {
     });
   }
 
-  #run(connection: ControlSession, create: (inboundSpi: number) => SessionMachine): void {
+  /** @param settled called when the session opened, or with its end if that comes before */
+  #run(
+    connection: ControlSession,
+    create: (inboundSpi: number) => SessionMachine,
+    settled: (end: RunEnd | undefined) => void,
+  ): void {
     const spi = this.#spis.take();
-    let used = false;
+    let isOpen = false;
     const runner: SessionRunner = new SessionRunner(connection, create(spi), {
       opened: (opened, open, seal) => {
-        used = true;
+        isOpen = true;
         this.#opened(runner, opened, open, seal);
+        settled(undefined);
       },
       pathAdded: (path) => this.paths.add(path),
-      pathGone: (pathId, reason) => this.paths.remove(pathId, describeReason(reason)),
+      pathGone: (pathId, reason) => {
+        this.paths.remove(pathId, describeReason(reason));
+        this.#judge();
+      },
       noted: (note) => this.#controlError('BS_CONTROL_NOTE', describeNote(note)),
       ended: (end) => {
-        if (!used) this.#spis.give(spi);
-        this.#ended(runner, end);
+        this.#sessions.delete(runner);
+        if (isOpen) return this.#ended(runner, end);
+        this.#spis.give(spi);
+        settled(end);
       },
     });
     this.#sessions.add(runner);
@@ -238,17 +257,14 @@ export class Tunnel {
     this.#peerInstance = instance;
   }
 
-  #ended(runner: SessionRunner, end: SessionEnd): void {
-    this.#sessions.delete(runner);
+  #ended(runner: SessionRunner, end: RunEnd): void {
     const wasCurrent = this.#current === runner;
     if (wasCurrent) this.#current = undefined;
-    if (end.kind === 'closedHere' || (end.kind === 'closedByPeer' && end.reason === 'rekeyed')) return;
-    const words = describeEnd(end);
-    if (end.kind === 'refusedByPeer' || end.kind === 'protocolError' || end.kind === 'refusedHere') {
-      this.#controlError('BS_CONTROL_SESSION', words);
-    }
-    if (wasCurrent && end.kind === 'closedByPeer' && end.reason === 'shutdown') this.#peerLeft();
-    if (wasCurrent || this.#current === undefined) this.#wantsSession(words);
+    if (end.kind === 'closedHere') return;
+    if (journalledEnds.has(end.kind)) this.#sessionError(end);
+    if (!wasCurrent) return;
+    if (end.kind === 'closedByPeer' && end.reason === 'shutdown') this.#peerLeft();
+    this.#wantsSession();
   }
 
   #peerLeft(): void {
@@ -263,7 +279,7 @@ export class Tunnel {
     else if (!carrying && this.state === 'up') {
       this.#enter('down', 'No path carries.');
       // The peer may have lost our keys with its power: only a new session can tell.
-      this.#wantsSession('no path carries');
+      this.#wantsSession();
     }
   }
 
@@ -289,6 +305,10 @@ export class Tunnel {
       const upMillis = Math.round(monotonicMillis() - this.#upSinceMillis);
       this.#context.record({ kind: 'tunnelDown', subject, evidence: { reason: reason ?? '', upMillis } });
     }
+  }
+
+  #sessionError(end: RunEnd): void {
+    this.#controlError('BS_CONTROL_SESSION', describeEnd(end));
   }
 
   #controlError(code: string, message: string): void {
