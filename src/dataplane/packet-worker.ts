@@ -145,6 +145,8 @@ export class PacketWorker {
         return this.#addTunnel(command);
       case 'removeTunnel':
         return this.#removeTunnel(command.tunnel);
+      case 'changeDevice':
+        return this.#changeDevice(command);
       case 'addInbound':
         this.#inbound.associations.set(command.spi, new InboundAssociation(this.#memory, command));
         return;
@@ -164,6 +166,8 @@ export class PacketWorker {
         return this.#addPath(command);
       case 'movePath':
         return this.#movePath(command);
+      case 'weightPath':
+        return this.#weightPath(command);
       case 'removePath':
         return this.#removePath(command.tunnel, command.path);
       case 'watch':
@@ -191,6 +195,14 @@ export class PacketWorker {
     tunnel.takeAssociationsOf(this.#inbound.associations);
     for (const path of tunnel.paths) this.#names.give(path.name);
     this.#tunnels.delete(id);
+  }
+
+  #changeDevice({ tunnel: id, tunFd, udpOffload }: Extract<WorkerCommand, { kind: 'changeDevice' }>): void {
+    const tunnel = this.#require(id);
+    if (tunnel.tunFd >= 0) this.#epoll.remove(tunnel.tunFd);
+    tunnel.tunFd = tunFd;
+    tunnel.udpOffload = udpOffload;
+    if (tunFd >= 0) this.#epoll.add(tunFd, TUNNEL | id);
   }
 
   #addOutbound(command: Extract<WorkerCommand, { kind: 'addOutbound' }>): void {
@@ -260,6 +272,11 @@ export class PacketWorker {
     if (command.remote !== undefined) setRemote(path, command.remote, this.#arena);
     path.segmented = true;
     this.#reporter.restart(tunnel, path, this.#now);
+  }
+
+  #weightPath(command: Extract<WorkerCommand, { kind: 'weightPath' }>): void {
+    const path = this.#require(command.tunnel).pathById(command.path);
+    if (path !== undefined) path.weight = command.weight;
   }
 
   #removePath(id: number, pathId: number): void {

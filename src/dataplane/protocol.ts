@@ -23,6 +23,13 @@ export type WorkerCommand =
       readonly counters: SharedArrayBuffer;
     }
   | { readonly kind: 'removeTunnel'; readonly tunnel: number }
+  /** The tunnel has another device, or none (-1). */
+  | {
+      readonly kind: 'changeDevice';
+      readonly tunnel: number;
+      readonly tunFd: number;
+      readonly udpOffload: boolean;
+    }
   | {
       readonly kind: 'addInbound';
       readonly tunnel: number;
@@ -64,6 +71,12 @@ export type WorkerCommand =
       readonly path: number;
       readonly socket: number;
       readonly remote: RemoteAddress | undefined;
+    }
+  | {
+      readonly kind: 'weightPath';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly weight: number;
     }
   | { readonly kind: 'removePath'; readonly tunnel: number; readonly path: number }
   /** Tells with `watched` whenever this descriptor is readable; `drain` empties it. */

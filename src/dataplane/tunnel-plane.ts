@@ -41,8 +41,9 @@ export type PlanePath = ScheduledPath & {
 
 export class TunnelPlane {
   readonly id: number;
-  readonly tunFd: number;
-  readonly udpOffload: boolean;
+  /** -1 while the device is gone. */
+  tunFd: number;
+  udpOffload: boolean;
   readonly innerSources: InnerSources;
   readonly counters: Float64Array;
   readonly paths: PlanePath[] = [];

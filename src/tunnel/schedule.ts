@@ -11,7 +11,7 @@ import type { Path } from './path/path.ts';
 export type ScheduledPath = {
   readonly path: Path;
   /** Relative capacity; only ratios count. */
-  readonly weight: number;
+  weight: number;
   /** The path's own clock: bytes over weight. */
   clock: number;
 };
