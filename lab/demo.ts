@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { processTerminal } from '../src/cli/terminal.ts';
 import { runDemo } from './demo/run-demo.ts';
+import { failureText } from './failure-text.ts';
 
 const usage = `usage: ./run demo [--json FILE] [--megabytes N] [--cut LINK]
 
@@ -30,7 +31,7 @@ try {
   if (words.json !== undefined) writeFileSync(words.json, `${JSON.stringify(result)}\n`);
   process.exitCode = result.sha256Match ? 0 : 1;
 } catch (error) {
-  terminal.error(`the demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  terminal.error(`the demonstration failed: ${failureText(error)}\n`);
   process.exitCode = 1;
 }
 
