@@ -19,10 +19,10 @@ export type FaultState = 'waiting' | 'cut' | 'restored';
 export class Fault {
   state: FaultState = 'waiting';
   readonly #link: SiteLink;
-  readonly #say: (text: string) => void;
+  readonly #say: (text: string, short: string) => void;
   #cutAt = 0;
 
-  constructor(link: SiteLink, say: (text: string) => void) {
+  constructor(link: SiteLink, say: (text: string, short: string) => void) {
     this.#link = link;
     this.#say = say;
   }
@@ -34,11 +34,14 @@ export class Fault {
       await this.#link.set({ blackHole: true });
       this.state = 'cut';
       this.#cutAt = now;
-      this.#say(`--- ${name} is cut: it swallows everything from now on, its interfaces stay up ---`);
+      this.#say(
+        `--- ${name} is cut: it swallows everything from now on, its interfaces stay up ---`,
+        `${name} is cut`,
+      );
     } else if (this.state === 'cut' && now - this.#cutAt >= CUT_MILLIS) {
       await this.#link.set({ blackHole: false });
       this.state = 'restored';
-      this.#say(`--- ${name} carries again ---`);
+      this.#say(`--- ${name} carries again ---`, `${name} is open again`);
     }
   }
 }

@@ -4,7 +4,7 @@
  * Contract: everything is made in a laboratory of its own and removed with it, the files included, also on Ctrl-C. A
  * result is returned when the whole file came, whatever is in it; what kept it from coming is thrown.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Terminal } from '../../src/cli/terminal.ts';
@@ -12,9 +12,10 @@ import type { JournalEntry } from '../../src/journal/journal.ts';
 import { openGateways } from '../gateways.ts';
 import { Lab } from '../lab.ts';
 import { openSites } from '../sites.ts';
-import { Display, megabytes } from './display.ts';
+import { Display, megabytes, type Sample } from './display.ts';
 import { Fault } from './fault.ts';
 import { bytesByLink, bytesSince, sharesOf } from './link-shares.ts';
+import { type PlotMark, plotDemo } from './plot.ts';
 import { hashFile, writeRandomFile } from './random-file.ts';
 import { type DemoRecord, type DemoResult, resultOf, summaryText } from './result.ts';
 import { Transfer } from './transfer.ts';
@@ -23,11 +24,15 @@ import { watchTransfer } from './watch.ts';
 /** One of the two, as a business connection might be. */
 const link = { rateMbit: 100, delayMillis: 10, queueMillis: 60 };
 
+const plotTitle = 'One TCP connection through the tunnel: Mbit/s sent over each link';
+
 export type DemoOptions = {
   readonly bytes: number;
   /** Which link fails, from 0. */
   readonly failingLink: number;
   readonly terminal: Terminal;
+  /** Where to draw the run, as SVG. */
+  readonly plot: string | undefined;
 };
 
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
@@ -56,9 +61,12 @@ async function carry(
   display.say('Both gateways are up, and so is the tunnel between them on every link.\n');
   const before = bytesByLink(await a.status());
   const transfer = await Transfer.start(sites, files.source, files.destination);
-  const fault = new Fault(sites.link(options.failingLink), (text) =>
-    display.say(options.terminal.palette.strong(text)),
-  );
+  const samples: Sample[] = [];
+  const marks: PlotMark[] = [];
+  const fault = new Fault(sites.link(options.failingLink), (text, short) => {
+    display.say(options.terminal.palette.strong(text));
+    marks.push({ seconds: samples.at(-1)?.elapsedSeconds ?? 0, text: short });
+  });
   const events: JournalEntry[] = [];
   await watchTransfer({
     transfer,
@@ -67,8 +75,10 @@ async function carry(
     totalBytes: options.bytes,
     onProgress: (part) => fault.look(part, performance.now()),
     onEvent: (entry) => void events.push(entry),
+    onSample: (sample) => void samples.push(sample),
   });
   const arrivals = await transfer.finished;
+  if (options.plot !== undefined) writeFileSync(options.plot, plotDemo(samples, marks, plotTitle));
   const linkShares = sharesOf(bytesSince(before, bytesByLink(await a.status())));
   const receivedHash = await hashFile(files.destination);
   return {

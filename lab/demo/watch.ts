@@ -9,7 +9,7 @@ import type { Status } from '../../src/api/status.ts';
 import { getDocument } from '../../src/cli/daemon-client.ts';
 import type { JournalEntry } from '../../src/journal/journal.ts';
 import type { GatewayDaemon } from '../gateways.ts';
-import type { Display, LinkSample } from './display.ts';
+import type { Display, LinkSample, Sample } from './display.ts';
 import { bytesByLink, bytesSince, sharesOf } from './link-shares.ts';
 import type { Transfer } from './transfer.ts';
 
@@ -23,6 +23,7 @@ type Watched = {
   /** Called at each look with the received part of the file, 0 to 1. */
   readonly onProgress: (part: number) => Promise<void>;
   readonly onEvent: (entry: JournalEntry) => void;
+  readonly onSample: (sample: Sample) => void;
 };
 
 export async function watchTransfer(watched: Watched): Promise<void> {
@@ -47,7 +48,9 @@ export async function watchTransfer(watched: Watched): Promise<void> {
     const now = performance.now();
     const links = linkSamples(before, status);
     const mbit = megabits(bytes - last.bytes, now - last.at);
-    display.show({ elapsedSeconds: (now - startedAt) / 1000, bytes, totalBytes, mbit, links });
+    const sample = { elapsedSeconds: (now - startedAt) / 1000, bytes, totalBytes, mbit, links };
+    watched.onSample(sample);
+    display.show(sample);
     last = { at: now, bytes };
   }
   display.settle();
