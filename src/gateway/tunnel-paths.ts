@@ -13,10 +13,8 @@ import type { SessionPath } from '../tunnel/control/session.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import { socketId } from './link-sockets.ts';
+import { linkWeights } from './link-weights.ts';
 import type { Links } from './links.ts';
-
-/** A link of which the operator did not say how fast it is counts like the others of its kind. */
-const UNKNOWN_RATE_WEIGHT = 1;
 
 type KnownPath = {
   readonly id: number;
@@ -49,7 +47,7 @@ export class TunnelPaths {
     this.#links = links;
     this.#tunnel = tunnel;
     this.#name = name;
-    this.#weights = weightsOf(linkNames.flatMap((link) => links.config(link) ?? []));
+    this.#weights = linkWeights(linkNames.flatMap((link) => links.config(link) ?? []));
   }
 
   /** How many carry. */
@@ -86,6 +84,7 @@ export class TunnelPaths {
     if (path === undefined) return;
     this.#paths.delete(pathId);
     this.#context.worker.send({ kind: 'removePath', tunnel: this.#tunnel, path: pathId });
+    this.#shareLink(path.link);
     this.#context.record({ kind: 'pathRemoved', subject: this.#subject(path), evidence: { reason } });
   }
 
@@ -167,14 +166,32 @@ export class TunnelPaths {
       socket,
       remote: place.remote,
       keepaliveMillis: link.keepaliveMillis,
-      weight: this.#weights.get(link.name) ?? UNKNOWN_RATE_WEIGHT,
+      weight: this.#weightOn(link.name),
       counters,
     });
+    this.#shareLink(link.name);
     this.#context.record({
       kind: 'pathAdded',
       subject: this.#subject(path),
       evidence: { local: path.local, remote: path.remote || 'not known yet' },
     });
+  }
+
+  /** All paths of a link together weigh what the link does. */
+  #weightOn(link: string): number {
+    return (this.#weights.get(link) ?? 1) / Math.max(1, this.#pathsOn(link).length);
+  }
+
+  #pathsOn(link: string): KnownPath[] {
+    return [...this.#paths.values()].filter((path) => path.link === link);
+  }
+
+  /** A path came or went: the link's others have less or more of it. */
+  #shareLink(link: string): void {
+    const weight = this.#weightOn(link);
+    for (const { id } of this.#pathsOn(link)) {
+      this.#context.worker.send({ kind: 'weightPath', tunnel: this.#tunnel, path: id, weight });
+    }
   }
 
   #move(path: KnownPath, remote: RemoteAddress | undefined): void {
@@ -232,12 +249,6 @@ function placeOf(path: SessionPath): Place {
     remote: { address: bytes.address.bytes, port: bytes.port },
     remoteText: formatEndpoint(remote),
   };
-}
-
-/** Links share by their configured rates; where none or not all are configured, evenly. */
-function weightsOf(links: readonly LinkConfig[]): ReadonlyMap<string, number> {
-  const known = links.every((link) => link.rateBps !== undefined);
-  return new Map(links.map((link) => [link.name, known ? (link.rateBps ?? 0) / 1e6 : UNKNOWN_RATE_WEIGHT]));
 }
 
 /** Now, as the worker stamps it (`publishPath`). */

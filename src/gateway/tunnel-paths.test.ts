@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { LinkConfig } from '../config/index.ts';
+import type { WorkerCommand } from '../dataplane/protocol.ts';
+import type { EventDetail } from '../journal/event.ts';
+import { parseIpAddress } from '../network/ip-address.ts';
+import type { SessionPath } from '../tunnel/control/session.ts';
+import type { GatewayContext } from './context.ts';
+import type { Links } from './links.ts';
+import { TunnelPaths } from './tunnel-paths.ts';
+
+const port = 4500;
+const evidence = { silentMillis: 0, unansweredProbes: 0, roundTripMillis: 12.3456, lastHeardMillisAgo: 4 };
+
+type Told = { commands: WorkerCommand[]; events: EventDetail[]; paths: TunnelPaths };
+
+/** Paths of a tunnel over links with these rates; what the worker and the journal are told is kept. */
+function open(rates: Record<string, number | undefined>): Told {
+  const commands: WorkerCommand[] = [];
+  const events: EventDetail[] = [];
+  const configs = Object.entries(rates).map(
+    ([name, rateBps]) => ({ name, rateBps, keepaliveMillis: 250 }) as LinkConfig,
+  );
+  const context = {
+    worker: { send: (command: WorkerCommand) => commands.push(command) },
+    record: (event: EventDetail) => events.push(event),
+  } as unknown as GatewayContext;
+  const links = {
+    indexOf: (name: string) => configs.findIndex((config) => config.name === name),
+    config: (name: string) => configs.find((config) => config.name === name),
+  } as unknown as Links;
+  return { commands, events, paths: new TunnelPaths(context, links, 0, 'sites', Object.keys(rates)) };
+}
+
+function path(pathId: number, localLink: string, local: string, remote: string): SessionPath {
+  const address = parseIpAddress(remote)!;
+  const localAddress = parseIpAddress(local)!;
+  return {
+    role: 'initiator',
+    pathId,
+    localLink,
+    localAddress,
+    remoteLinkIndex: 0,
+    remote: { address, port },
+  };
+}
+
+const first = path(0, 'fibre', '192.0.2.1', '198.51.100.1');
+const second = path(1, 'fibre', '2001:db8::1', '2001:db8:1::1');
+const other = path(2, 'lte', '203.0.113.1', '198.51.100.1');
+
+/** The weight that the worker has for each path in the end. */
+function weights(commands: readonly WorkerCommand[]): Record<number, number> {
+  const known: Record<number, number> = {};
+  for (const command of commands) {
+    if (command.kind === 'addPath' || command.kind === 'weightPath') known[command.path] = command.weight;
+    if (command.kind === 'removePath') delete known[command.path];
+  }
+  return known;
+}
+
+describe("a tunnel's paths", () => {
+  it('share what their link weighs, so that a link with both families takes no more than another', () => {
+    const { commands, paths } = open({ fibre: undefined, lte: undefined });
+    for (const one of [first, second, other]) paths.add(one);
+    assert.deepEqual(weights(commands), { 0: 0.5, 1: 0.5, 2: 1 });
+  });
+
+  it('have the weight of a path of the link that is gone', () => {
+    const { commands, paths } = open({ fibre: 100e6, lte: 20e6 });
+    for (const one of [first, second, other]) paths.add(one);
+    assert.deepEqual(weights(commands), { 0: 50, 1: 50, 2: 20 });
+    paths.remove(0, 'test');
+    assert.deepEqual(weights(commands), { 1: 100, 2: 20 });
+  });
+
+  it('are moved when they get another address, and left alone when they do not', () => {
+    const { commands, paths } = open({ fibre: undefined, lte: undefined });
+    paths.add(first);
+    commands.length = 0;
+    paths.add(first);
+    assert.deepEqual(commands, []);
+    paths.add(path(0, 'fibre', '192.0.2.1', '198.51.100.9'));
+    assert.deepEqual(
+      commands.map(({ kind }) => kind),
+      ['movePath'],
+    );
+    assert.equal(paths.status()[0]?.remote, '198.51.100.9:4500');
+  });
+
+  it('carry while they are up or in question', () => {
+    const { paths } = open({ fibre: undefined, lte: undefined });
+    for (const one of [first, other]) paths.add(one);
+    const change = (id: number, from: 'probing' | 'up' | 'suspect', to: 'up' | 'suspect' | 'down') =>
+      paths.stateChanged({ kind: 'pathState', tunnel: 0, path: id, from, to, evidence });
+    assert.equal(paths.upCount, 0);
+    change(0, 'probing', 'up');
+    change(2, 'probing', 'up');
+    change(0, 'up', 'suspect');
+    assert.equal(paths.upCount, 2);
+    change(0, 'suspect', 'down');
+    assert.equal(paths.upCount, 1);
+  });
+
+  it('enter the journal with the figures of each change, but not each return from doubt', () => {
+    const { events, paths } = open({ fibre: undefined });
+    paths.add(first);
+    const change = (from: 'probing' | 'up' | 'suspect' | 'down', to: 'up' | 'suspect' | 'down') =>
+      paths.stateChanged({ kind: 'pathState', tunnel: 0, path: 0, from, to, evidence });
+    change('probing', 'up');
+    change('up', 'suspect');
+    change('suspect', 'up');
+    change('up', 'suspect');
+    change('suspect', 'down');
+    change('down', 'up');
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['pathAdded', 'pathUp', 'pathSuspect', 'pathSuspect', 'pathDown', 'pathUp'],
+    );
+    const up = events.at(-1);
+    assert.ok(up?.kind === 'pathUp');
+    assert.equal(up.evidence.rttMillis, 12.346);
+    assert.ok(up.evidence.downMillis !== undefined, 'how long it was down');
+    assert.deepEqual(up.subject, { type: 'path', tunnel: 'sites', id: 0, link: 'fibre' });
+  });
+
+  it('tell where their peer moved to, but not where it was first heard', () => {
+    const { events, paths } = open({ fibre: undefined });
+    const responder: SessionPath = {
+      role: 'responder',
+      pathId: 0,
+      localLink: 'fibre',
+      local: { address: parseIpAddress('192.0.2.1')!, port },
+      claimedRemote: parseIpAddress('10.0.0.1')!,
+    };
+    paths.add(responder);
+    paths.moved(0, { address: parseIpAddress('198.51.100.1')!.bytes, port: 4500 });
+    paths.moved(0, { address: parseIpAddress('198.51.100.1')!.bytes, port: 61000 });
+    const moves = events.filter(({ kind }) => kind === 'pathMoved');
+    assert.deepEqual(
+      moves.map((event) => event.evidence),
+      [{ before: '198.51.100.1:4500', after: '198.51.100.1:61000' }],
+    );
+  });
+
+  it('start anew when their socket is another one', () => {
+    const { commands, paths } = open({ fibre: undefined, lte: undefined });
+    for (const one of [first, second, other]) paths.add(one);
+    commands.length = 0;
+    paths.refresh(new Set([0]));
+    assert.deepEqual(commands, [{ kind: 'movePath', tunnel: 0, path: 0, socket: 0, remote: undefined }]);
+  });
+});
