@@ -32,7 +32,7 @@ describe('the demonstration', () => {
   it('leaves nothing behind when it is interrupted', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bs-demo-test-'));
     try {
-      const demo = await startDemo(folder, '--megabytes', '200');
+      const demo = await startDemo(folder, '--megabytes', '210');
       await demo.waitFor(/[1-9]\d? %/, 30_000);
       demo.signal('SIGINT');
       assert.equal((await demo.exited).signal, 'SIGINT');

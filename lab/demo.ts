@@ -15,7 +15,7 @@ Carries a file between two sites over two emulated links and lets one link fail 
 
   --json FILE      write bytes, sha256Match, longestStallMs, linkShares and mbps as JSON
   --plot FILE      draw what each link carried over time, as SVG
-  --megabytes N    size of the file in 10^6 bytes, 1 to 10000 (default 200)
+  --megabytes N    size of the file in 10^6 bytes, 1 to 10000 (default 210)
   --cut LINK       the link that fails, 0 or 1 (default 0, which also carries the control channel)
 `;
 
@@ -52,7 +52,7 @@ function readWords(): Words | undefined {
     const { values } = parseArgs({
       options: { json: text, plot: text, megabytes: text, cut: text, help: { type: 'boolean' } },
     });
-    const megabytes = Number(values.megabytes ?? 200);
+    const megabytes = Number(values.megabytes ?? 210);
     const cut = Number(values.cut ?? 0);
     const sane =
       Number.isInteger(megabytes) && megabytes >= 1 && megabytes <= 10_000 && (cut === 0 || cut === 1);
