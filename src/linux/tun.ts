@@ -32,7 +32,7 @@ export type TunDevice = {
   readonly udpOffload: boolean;
 };
 
-/** @throws BackstayError BS_TUN_UNAVAILABLE, BS_PRIVILEGE_MISSING, BS_TUN_BUSY */
+/** @throws BackstayError BS_TUN_UNAVAILABLE, BS_PRIVILEGE_MISSING, BS_TUN_BUSY, BS_INTERFACE_FOREIGN, BS_KERNEL_TOO_OLD */
 export function openTun(name: string): TunDevice {
   const fd = open('/dev/net/tun', O_RDWR_NONBLOCK_CLOEXEC);
   if (fd < 0) throw tunError(name, 'open /dev/net/tun');
@@ -57,6 +57,11 @@ export function removeTun(device: TunDevice): void {
   closeFd(device.fd);
 }
 
+/** Lets go of the device; it stays on the machine for whoever attaches next. */
+export function releaseTun(device: TunDevice): void {
+  closeFd(device.fd);
+}
+
 let scratchArena: Arena | undefined;
 
 function tunScratch(): Arena {
@@ -71,6 +76,13 @@ function tunError(name: string, step: string): BackstayError {
     return new BackstayError('BS_PRIVILEGE_MISSING', detail, { place: name });
   }
   if (error === errnoValue.EBUSY) return new BackstayError('BS_TUN_BUSY', detail, { place: name });
+  if (error === errnoValue.EINVAL && step === 'TUNSETIFF') {
+    const message = `There is an interface ${name} of another kind.`;
+    return new BackstayError('BS_INTERFACE_FOREIGN', message, { place: name });
+  }
+  if (error === errnoValue.EINVAL || error === errnoValue.ENOTTY) {
+    return new BackstayError('BS_KERNEL_TOO_OLD', `Its TUN devices lack ${step}.`, { place: name });
+  }
   return new BackstayError('BS_TUN_UNAVAILABLE', detail, { place: name });
 }
 
