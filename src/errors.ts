@@ -103,6 +103,11 @@ export const errorCatalogue = {
     remedy: 'Report it together with the journal; the daemon can be started again.',
     exitStatus: exitStatus.failure,
   },
+  BS_KERNEL_TOO_OLD: {
+    summary: 'The kernel lacks something that the packet path needs.',
+    remedy: 'Use Linux 5.10 or newer; `backstay doctor` tells what else is missing.',
+    exitStatus: exitStatus.unavailable,
+  },
   BS_LINK_UNUSABLE: {
     summary: "A link's socket could not be opened.",
     remedy: 'Check with `ip address` that the interface exists, is up and has the address.',

@@ -37,7 +37,7 @@ class Watch {
     const watch = new Watch();
     for (const interfaceName of interfaceNames) {
       const words = ['-i', interfaceName, '-n', '-l', '-e', '-q', '--immediate-mode', '-Q', 'out'];
-      const child = await namespace.spawn('tcpdump', [...words, 'udp port 4500 or tcp port 4500']);
+      const child = await namespace.spawn('tcpdump', [...words, 'udp port 4500']);
       await child.waitFor(/listening on/);
       watch.#captures.push({
         interfaceName,

@@ -6,7 +6,7 @@
  */
 import { BackstayError } from '../errors.ts';
 import { type ControlListener, type HandshakeRefusal, listenControl } from '../linux/control-channel.ts';
-import { formatEndpoint } from '../network/ip-address.ts';
+import type { NetworkFailure } from '../linux/network-state.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
 import type { UsableFamily } from './links.ts';
@@ -22,7 +22,7 @@ export class ControlListeners {
   readonly #context: GatewayContext;
   readonly #tunnels: readonly Tunnel[];
   readonly #open = new Map<string, Listening>();
-  readonly #failing = new Map<string, string>();
+  readonly #failed = new Map<string, NetworkFailure>();
 
   constructor(context: GatewayContext, tunnels: readonly Tunnel[]) {
     this.#context = context;
@@ -32,6 +32,7 @@ export class ControlListeners {
   async adjust(families: readonly UsableFamily[]): Promise<void> {
     const waiting = this.#tunnels.some((tunnel) => tunnel.role === 'responder');
     const wanted = new Map(waiting ? families.map((family) => [keyOf(family), family]) : []);
+    for (const key of [...this.#failed.keys()]) if (!wanted.has(key)) this.#failed.delete(key);
     for (const [key, { listener, identity }] of [...this.#open]) {
       const wish = wanted.get(key);
       if (wish !== undefined && identityOf(wish) === identity) continue;
@@ -43,9 +44,9 @@ export class ControlListeners {
     }
   }
 
-  /** Whether every wish of the last `adjust` could be fulfilled. */
-  get complete(): boolean {
-    return this.#failing.size === 0;
+  /** Wishes of the last `adjust` that could not be fulfilled. */
+  failures(): NetworkFailure[] {
+    return [...this.#failed.values()];
   }
 
   async close(): Promise<void> {
@@ -65,9 +66,10 @@ export class ControlListeners {
         farewellToStrangers: farewell,
       });
       this.#open.set(key, { listener, identity: identityOf(family) });
-      this.#failing.delete(key);
+      this.#failed.delete(key);
     } catch (error) {
-      this.#failed(key, family, error);
+      if (!(error instanceof BackstayError)) throw error;
+      this.#fail(key, family, error);
     }
   }
 
@@ -81,16 +83,15 @@ export class ControlListeners {
     this.#context.record({ kind: 'peerRefused', subject: { type: 'peer', address }, evidence });
   }
 
-  #failed(key: string, family: UsableFamily, error: unknown): void {
-    const known = error instanceof BackstayError;
-    const message = known ? error.message : String(error);
-    if (this.#failing.get(key) === message) return;
-    this.#failing.set(key, message);
-    const place = formatEndpoint({ address: family.address, port: family.port });
+  #fail(key: string, { link, family }: UsableFamily, error: BackstayError): void {
+    const isKnown = this.#failed.get(key)?.error.line === error.line;
+    const part = `link ${link} IPv${family}`;
+    this.#failed.set(key, { part, error });
+    if (isKnown) return;
     this.#context.record({
       kind: 'networkTrouble',
       subject: { type: 'gateway', name: this.#context.config.gateway.name },
-      evidence: { problems: [`${known ? error.code : 'BS_INTERNAL'} ${place}: ${message}`] },
+      evidence: { problems: [`${part}: ${error.line}`] },
     });
   }
 }

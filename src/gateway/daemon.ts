@@ -3,9 +3,10 @@
  *
  * Contract: everything that can be refused is refused before anything on the machine is changed (configuration, key,
  * privileges, another daemon). SIGTERM and SIGINT stop it and leave the machine as it was found. What a killed daemon
- * left behind is adopted. The promise resolves when the daemon has stopped.
+ * left behind is adopted. A daemon that fails leaves the machine's network to the next start, so that meanwhile nothing
+ * for a tunnel leaves unencrypted. The promise resolves when the daemon has stopped.
  */
-import { appendFileSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, fchmodSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { openApiServer } from '../api/server.ts';
 import type { Config } from '../config/index.ts';
@@ -46,38 +47,61 @@ async function serve(
   identity: GatewayContext['identity'],
   options: DaemonOptions,
 ): Promise<void> {
+  const keyLog = openKeyLog(options.keyLogPath);
   const { journal, record, close } = openJournal(config);
   const stop = stopSignal();
-  const worker = await WorkerHandle.start(
-    (event) => gateway?.workerEvent(event),
-    (error) => stop.because(error),
-  );
-  const keyLog = openKeyLog(options.keyLogPath);
-  let gateway: Gateway | undefined;
   try {
-    gateway = new Gateway({ config, identity, worker, record, keyLog });
+    await serveUntil(stop, { config, identity, record, keyLog: keyLog?.write }, journal, options);
+  } catch (error) {
+    const reason = error instanceof BackstayError ? error.line : String(error);
+    record({ kind: 'daemonStopping', subject: subjectOf(config), evidence: { reason } });
+    throw error;
+  } finally {
+    stop.forget();
+    close();
+    keyLog?.close();
+  }
+}
+
+async function serveUntil(
+  stop: StopSignal,
+  parts: Omit<GatewayContext, 'worker'>,
+  journal: Journal,
+  options: DaemonOptions,
+): Promise<void> {
+  const { config, record } = parts;
+  let gateway: Gateway | undefined;
+  const worker = await WorkerHandle.start((event) => gateway?.workerEvent(event), stop.because);
+  try {
+    gateway = new Gateway({ ...parts, worker });
     const running = gateway;
-    const api = await openApiServer(config.gateway.socket, {
-      source: { status: () => running.status() },
-      journal,
-      version,
-    });
+    const source = { status: () => running.status() };
+    const api = await openApiServer(config.gateway.socket, { source, journal, version });
     try {
       record(startedEvent(config));
       await gateway.start();
       options.onReady?.(`Backstay ${version} runs as ${config.gateway.name}.`);
-      const reason = await stop.requested;
-      record({ kind: 'daemonStopping', subject: subjectOf(config), evidence: { reason: String(reason) } });
-      await gateway.stop();
-      if (reason instanceof BackstayError) throw reason;
+      await runUntil(stop, gateway, parts);
     } finally {
       await api.close();
     }
   } finally {
-    stop.forget();
     await worker.stop();
-    close();
   }
+}
+
+async function runUntil(
+  stop: StopSignal,
+  gateway: Gateway,
+  { config, record }: Omit<GatewayContext, 'worker'>,
+): Promise<void> {
+  const reason = await stop.requested;
+  if (reason instanceof BackstayError) {
+    await gateway.stop('as it is');
+    throw reason;
+  }
+  record({ kind: 'daemonStopping', subject: subjectOf(config), evidence: { reason } });
+  await gateway.stop('as found');
 }
 
 function openJournal(config: Config): {
@@ -95,27 +119,54 @@ function openJournal(config: Config): {
   };
 }
 
+type StopSignal = {
+  readonly requested: Promise<string | BackstayError>;
+  readonly because: (reason: string | BackstayError) => void;
+  readonly forget: () => void;
+};
+
 /** Waits for a signal, or for a failure that ends the daemon. */
-function stopSignal() {
-  let because: (reason: string | BackstayError) => void = () => {};
-  const requested = new Promise<string | BackstayError>((resolve) => {
-    because = resolve;
-  });
+function stopSignal(): StopSignal {
+  const { promise: requested, resolve: because } = Promise.withResolvers<string | BackstayError>();
   const onSignal = (signal: NodeJS.Signals) => because(signal);
+  // A defect ends the daemon in order, so that peers are told and the next start finds what it can adopt.
+  const onDefect = (error: unknown) => because(defect(error));
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  process.on('uncaughtException', onDefect).on('unhandledRejection', onDefect);
   return {
     requested,
     because,
     forget: () => {
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+      process.off('uncaughtException', onDefect).off('unhandledRejection', onDefect);
     },
   };
 }
 
-function openKeyLog(path: string | undefined): ((line: string) => void) | undefined {
+function defect(error: unknown): BackstayError {
+  if (error instanceof BackstayError) return error;
+  return new BackstayError('BS_INTERNAL', error instanceof Error ? `${error.stack}` : String(error), {
+    cause: error,
+  });
+}
+
+function openKeyLog(
+  path: string | undefined,
+): { readonly write: (line: string) => void; close(): void } | undefined {
   if (path === undefined) return undefined;
-  const fd = openSync(path, 'a', 0o600);
-  return (line) => appendFileSync(fd, `${line}\n`);
+  const fd = openPrivately(path);
+  return { write: (line) => appendFileSync(fd, `${line}\n`), close: () => closeSync(fd) };
+}
+
+/** The file may have been there, with a mode that lets others read. */
+function openPrivately(path: string): number {
+  try {
+    const fd = openSync(path, 'a', 0o600);
+    fchmodSync(fd, 0o600);
+    return fd;
+  } catch (cause) {
+    throw new BackstayError('BS_USAGE', 'The key log cannot be written.', { place: path, cause });
+  }
 }
 
 function startedEvent(config: Config): EventDetail {

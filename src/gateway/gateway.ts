@@ -1,27 +1,31 @@
 /**
  * The running gateway: builds the rooms' parts, feeds them what happens, carries out what they decide.
  *
- * Contract: `start` leaves the machine as it was when it fails; `stop` leaves it as it was found. Between the two every
- * change of the kernel's network is looked at anew: links resolved → routes and rules applied → sockets adjusted →
- * tunnels told. Looks are made one after the other; changes that come meanwhile make one more look.
+ * Contract: a `start` that fails leaves the machine as it was: whatever can be refused (addresses, devices) is tried
+ * before anything is changed. `stop` leaves it as it was found, or, when the daemon itself failed, as it is: the tunnels'
+ * networks then stay closed to the providers until the next start. Between the two every change of the kernel's network
+ * is looked at anew: links resolved → routes and rules applied → sockets adjusted → tunnels told. Looks are made one
+ * after the other; changes that come meanwhile make one more look.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../api/status.ts';
 import type { WorkerEvent } from '../dataplane/protocol.ts';
 import { BackstayError } from '../errors.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
-import { applyNetwork, readNetwork, removeNetwork } from '../linux/network-state.ts';
+import { applyNetwork, type NetworkFailure, readNetwork, removeNetwork } from '../linux/network-state.ts';
 import { drainRouteMonitor, openRouteMonitor } from '../linux/route-monitor.ts';
-import { openTun, removeTun, type TunDevice } from '../linux/tun.ts';
 import type { DesiredState } from '../network/desired-state.ts';
+import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { SpiPool } from './associations.ts';
 import type { GatewayContext } from './context.ts';
 import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
 import { LinkSockets } from './link-sockets.ts';
 import { Links } from './links.ts';
+import { NetworkJournal } from './network-journal.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
+import { TunnelDevices } from './tunnel-devices.ts';
 
 /** Changes of the network come in rows; one look is enough for a row. */
 const SETTLE_MILLIS = 50;
@@ -31,44 +35,53 @@ const FAREWELL_MILLIS = 50;
 /** Even without news: a foreign `nft flush ruleset` is told to nobody. */
 const REVIEW_MILLIS = 60_000;
 
+/** What `stop` does about the machine's network. */
+export type Leave = 'as found' | 'as it is';
+
 export class Gateway {
   readonly #context: GatewayContext;
   readonly #links: Links;
   readonly #sockets: LinkSockets;
+  readonly #devices: TunnelDevices;
   readonly #tunnels: Tunnel[] = [];
   readonly #diallers = new Map<Tunnel, Dialler>();
   readonly #listeners: ControlListeners;
-  readonly #devices: TunDevice[] = [];
+  readonly #journal: NetworkJournal;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
   #lookTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #stopping = false;
-  #problems = '';
+  /** Something on the machine may have been changed. */
+  #applied = false;
 
   constructor(context: GatewayContext) {
     this.#context = context;
     this.#links = new Links(context.config.links, context.record);
     this.#sockets = new LinkSockets(context);
+    this.#devices = new TunnelDevices(context.config.tunnels);
     this.#listeners = new ControlListeners(context, this.#tunnels);
+    this.#journal = new NetworkJournal(context);
   }
 
-  /** @throws BackstayError when a tunnel's device cannot be had or the network cannot be read */
+  /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
   async start(): Promise<void> {
     try {
-      this.#openTunnels();
+      const network = await readNetwork();
+      await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
       await this.#look();
+      this.#journal.adopted(this.#devices.adoptedNames, network);
     } catch (error) {
-      await this.stop();
+      await this.stop('as found').catch(() => {});
       throw error;
     }
     for (const dialler of this.#diallers.values()) dialler.want();
   }
 
-  async stop(): Promise<void> {
+  async stop(leave: Leave): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
@@ -81,13 +94,12 @@ export class Gateway {
     await this.#sockets.close();
     await this.#context.worker.released();
     if (this.#monitorFd >= 0) closeFd(this.#monitorFd);
-    for (const device of this.#devices) removeTun(device);
-    const { failures } = await removeNetwork(this.#context.config.gateway.state);
-    this.#journalProblems(failures.map(({ part, error }) => `${part}: ${error.line}`));
+    await this.#restoreMachine(leave);
   }
 
   status(): Status {
-    return composeStatus(this.#context, this.#startedAt, this.#links, this.#tunnels);
+    const troubles = this.#sockets.troubles();
+    return composeStatus(this.#context, this.#startedAt, this.#links.status(troubles), this.#tunnels);
   }
 
   workerEvent(event: WorkerEvent): void {
@@ -98,7 +110,7 @@ export class Gateway {
         this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
         return this.#lookSoon();
       case 'trouble':
-        return this.#journalProblems([`BS_INTERNAL packet worker: ${event.message}`]);
+        return this.#journal.trouble('packet worker', [`BS_INTERNAL packet worker: ${event.message}`]);
       case 'pathState':
       case 'pathMoved':
       case 'rekeyDue':
@@ -113,11 +125,22 @@ export class Gateway {
     }
   }
 
-  #openTunnels(): void {
+  /** Takes what others might have, before anything on the machine is changed. */
+  async #claim(network: NetworkSnapshot): Promise<void> {
+    this.#links.resolve(network);
+    const families = this.#links.families();
+    await this.#sockets.adjust(families);
+    refuse(this.#sockets.failures());
+    this.#openTunnels(network);
+    await this.#listeners.adjust(families);
+    refuse(this.#listeners.failures());
+  }
+
+  #openTunnels(network: NetworkSnapshot): void {
     const spis = new SpiPool();
-    for (const [id, config] of this.#context.config.tunnels.entries()) {
-      const device = openTun(config.interface);
-      this.#devices.push(device);
+    for (const [id, device] of this.#devices.open(network).entries()) {
+      const config = this.#context.config.tunnels[id];
+      if (config === undefined) continue;
       const wantsSession = () => this.#diallers.get(tunnel)?.want();
       const mtuAgreed = () => this.#lookSoon();
       const parts = { context: this.#context, links: this.#links, spis, wantsSession, mtuAgreed };
@@ -139,17 +162,53 @@ export class Gateway {
 
   async #look(): Promise<void> {
     if (this.#stopping) return;
-    this.#links.resolve(await readNetwork());
+    const network = await readNetwork();
+    const lost = await this.#restoreDevices(network);
+    this.#links.resolve(network);
+    this.#applied = true;
     const applied = await applyNetwork(this.#desired(), this.#context.config.gateway.state);
-    this.#journalChanges(applied.changes);
-    this.#journalProblems(applied.failures.map(({ part, error }) => `${part}: ${error.line}`));
+    this.#journal.changes(applied.changes);
+    this.#journal.trouble('network', [...lost, ...applied.failures].map(failureLine));
     const families = this.#links.families();
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
     for (const dialler of this.#diallers.values()) dialler.linksChanged();
-    const complete = applied.failures.length === 0 && this.#sockets.complete && this.#listeners.complete;
-    this.#lookAgainIn(complete ? REVIEW_MILLIS : RETRY_MILLIS);
+    const unfinished = [
+      ...lost,
+      ...applied.failures,
+      ...this.#sockets.failures(),
+      ...this.#listeners.failures(),
+    ];
+    this.#lookAgainIn(unfinished.length === 0 ? REVIEW_MILLIS : RETRY_MILLIS);
+  }
+
+  /** Devices that somebody deleted are made again. @returns what could not be */
+  async #restoreDevices(network: NetworkSnapshot): Promise<NetworkFailure[]> {
+    const failures: NetworkFailure[] = [];
+    for (const id of this.#devices.lost(network)) {
+      const tunnel = this.#tunnels[id];
+      if (tunnel === undefined) continue;
+      tunnel.changeDevice(undefined);
+      await this.#context.worker.released();
+      this.#devices.forget(id);
+      try {
+        tunnel.changeDevice(this.#devices.reopen(network, id));
+        this.#journal.changes([`interface ${tunnel.config.interface} made again`]);
+      } catch (error) {
+        if (!(error instanceof BackstayError)) throw error;
+        failures.push({ part: `tunnel ${tunnel.config.name}`, error });
+      }
+    }
+    return failures;
+  }
+
+  async #restoreMachine(leave: Leave): Promise<void> {
+    if (!this.#applied) return this.#devices.leave();
+    if (leave === 'as it is') return this.#devices.leave({ all: true });
+    this.#devices.remove();
+    const { failures } = await removeNetwork(this.#context.config.gateway.state);
+    this.#journal.trouble('network', failures.map(failureLine));
   }
 
   #lookAgainIn(millis: number): void {
@@ -159,7 +218,7 @@ export class Gateway {
 
   #lookFailed(error: unknown): void {
     const line = error instanceof BackstayError ? error.line : `BS_INTERNAL ${String(error)}`;
-    this.#journalProblems([line]);
+    this.#journal.trouble('network', [line]);
     this.#lookAgainIn(RETRY_MILLIS);
   }
 
@@ -170,22 +229,14 @@ export class Gateway {
       forwarding: this.#context.config.gateway.forwarding,
     };
   }
+}
 
-  #journalChanges(changes: readonly string[]): void {
-    if (changes.length === 0) return;
-    this.#context.record({ kind: 'networkApplied', subject: this.#subject, evidence: { changes } });
-  }
+/** At the start only: an address that is not there yet may come, but what others hold is a mistake to be told. */
+function refuse(failures: readonly NetworkFailure[]): void {
+  const failure = failures.find(({ error }) => error.code !== 'BS_ADDRESS_UNAVAILABLE');
+  if (failure !== undefined) throw failure.error;
+}
 
-  /** Only what is new: the same trouble every two seconds is one trouble. */
-  #journalProblems(problems: readonly string[]): void {
-    const text = problems.join('\n');
-    if (text === this.#problems) return;
-    this.#problems = text;
-    if (problems.length === 0) return;
-    this.#context.record({ kind: 'networkTrouble', subject: this.#subject, evidence: { problems } });
-  }
-
-  get #subject() {
-    return { type: 'gateway', name: this.#context.config.gateway.name } as const;
-  }
+function failureLine({ part, error }: NetworkFailure): string {
+  return `${part}: ${error.line}`;
 }

@@ -8,13 +8,15 @@
  */
 import { BackstayError } from '../errors.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
+import type { NetworkFailure } from '../linux/network-state.ts';
 import { openUdpSocket } from '../linux/udp-socket.ts';
 import { formatIpAddress, type IpFamily } from '../network/ip-address.ts';
 import { linkMark } from '../network/link-routing.ts';
 import type { GatewayContext } from './context.ts';
 import type { UsableFamily } from './links.ts';
 
-type OpenSocket = { readonly fd: number; readonly identity: string };
+type OpenSocket = { readonly fd: number; readonly identity: string; readonly link: string };
+type FailedSocket = { readonly family: UsableFamily; readonly error: BackstayError };
 
 /** The worker's number of a link's socket. */
 export function socketId(linkIndex: number, family: IpFamily): number {
@@ -24,7 +26,7 @@ export function socketId(linkIndex: number, family: IpFamily): number {
 export class LinkSockets {
   readonly #context: GatewayContext;
   readonly #open = new Map<number, OpenSocket>();
-  readonly #failing = new Map<number, string>();
+  readonly #failed = new Map<number, FailedSocket>();
 
   constructor(context: GatewayContext) {
     this.#context = context;
@@ -34,6 +36,7 @@ export class LinkSockets {
   async adjust(families: readonly UsableFamily[]): Promise<ReadonlySet<number>> {
     const changed = new Set<number>();
     const wanted = new Map(families.map((family) => [socketId(family.linkIndex, family.family), family]));
+    for (const id of [...this.#failed.keys()]) if (!wanted.has(id)) this.#failed.delete(id);
     for (const [id, socket] of [...this.#open]) {
       const wish = wanted.get(id);
       if (wish !== undefined && identityOf(wish) === socket.identity) continue;
@@ -47,9 +50,18 @@ export class LinkSockets {
     return changed;
   }
 
-  /** Whether every wish of the last `adjust` could be fulfilled. */
-  get complete(): boolean {
-    return this.#failing.size === 0;
+  /** Wishes of the last `adjust` that could not be fulfilled. */
+  failures(): NetworkFailure[] {
+    return [...this.#failed.values()].map(({ family, error }) => {
+      return { part: `link ${family.link} IPv${family.family}`, error };
+    });
+  }
+
+  /** Links without any socket though they wish for one, and why. */
+  troubles(): ReadonlyMap<string, string> {
+    const working = new Set([...this.#open.values()].map(({ link }) => link));
+    const failed = [...this.#failed.values()].filter(({ family }) => !working.has(family.link));
+    return new Map(failed.map(({ family, error }) => [family.link, error.line]));
   }
 
   async close(): Promise<void> {
@@ -64,25 +76,29 @@ export class LinkSockets {
         port: wish.port,
         mark: linkMark(wish.linkIndex),
       });
-      this.#open.set(id, { fd, identity: identityOf(wish) });
-      this.#failing.delete(id);
+      this.#open.set(id, { fd, identity: identityOf(wish), link: wish.link });
       this.#context.worker.send({ kind: 'openSocket', socket: id, fd });
+      if (this.#failed.delete(id)) this.#journalReturn(wish);
       return true;
     } catch (error) {
-      this.#failed(id, wish, error);
+      if (!(error instanceof BackstayError)) throw error;
+      this.#fail(id, wish, error);
       return false;
     }
   }
 
-  #failed(id: number, wish: UsableFamily, error: unknown): void {
-    const reason = error instanceof BackstayError ? error.line : String(error);
-    if (this.#failing.get(id) === reason) return;
-    this.#failing.set(id, reason);
-    this.#context.record({
-      kind: 'linkDown',
-      subject: { type: 'link', name: wish.link },
-      evidence: { interface: wish.interface, reason },
-    });
+  #fail(id: number, family: UsableFamily, error: BackstayError): void {
+    const isKnown = this.#failed.get(id)?.error.line === error.line;
+    this.#failed.set(id, { family, error });
+    if (isKnown) return;
+    const evidence = { interface: family.interface, reason: error.line };
+    this.#context.record({ kind: 'linkDown', subject: { type: 'link', name: family.link }, evidence });
+  }
+
+  #journalReturn({ link, interface: device, address, gateway }: UsableFamily): void {
+    const nextHops = gateway === undefined ? [] : [gateway.text];
+    const evidence = { interface: device, addresses: [address.text], nextHops };
+    this.#context.record({ kind: 'linkUp', subject: { type: 'link', name: link }, evidence });
   }
 
   async #close(id: number, socket: OpenSocket): Promise<void> {

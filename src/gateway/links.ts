@@ -21,6 +21,7 @@ export type UsableFamily = {
   readonly interfaceIndex: number;
   readonly family: IpFamily;
   readonly address: IpAddress;
+  readonly gateway: IpAddress | undefined;
   readonly port: number;
 };
 
@@ -50,9 +51,11 @@ export class Links {
 
   families(): UsableFamily[] {
     return this.#usable().flatMap(({ config, index, families, interfaceIndex }) =>
-      families.map(({ family, address }) => {
+      families.map((way) => {
         const { name: link, interface: interfaceName, port } = config;
-        return { link, linkIndex: index, interface: interfaceName, interfaceIndex, family, address, port };
+        const { family, address, gateway } = way;
+        const place = { link, linkIndex: index, interface: interfaceName, interfaceIndex };
+        return { ...place, family, address, gateway, port };
       }),
     );
   }
@@ -79,13 +82,22 @@ export class Links {
     return this.#configs.find((config) => config.name === name);
   }
 
-  status(): LinkStatus[] {
+  /** @param troubles links that look usable and are not, with the reasons */
+  status(troubles: ReadonlyMap<string, string>): LinkStatus[] {
     return this.#configs.map((config, index) => {
       const resolution = this.#resolutions[index];
       const base = { name: config.name, interface: config.interface };
-      if (resolution?.usable === true) return { ...base, state: 'up', ...waysOf(resolution.families) };
-      const reason = resolution?.explanation ?? 'It was not looked at yet.';
-      return { ...base, state: 'down', addresses: [], nextHops: [], reason };
+      const trouble = troubles.get(config.name);
+      if (resolution?.usable === true && trouble === undefined)
+        return { ...base, state: 'up', ...waysOf(resolution.families) };
+      const reason = resolution?.usable === false ? resolution.explanation : trouble;
+      return {
+        ...base,
+        state: 'down',
+        addresses: [],
+        nextHops: [],
+        reason: reason ?? 'It was not looked at yet.',
+      };
     });
   }
 

@@ -1,22 +1,21 @@
 /** Composes the status document from the running parts (`api/status.ts` says what the fields mean). */
-import type { DropReason, Status, TunnelCounters, TunnelStatus } from '../api/status.ts';
+import type { DropReason, LinkStatus, Status, TunnelCounters, TunnelStatus } from '../api/status.ts';
 import { readCounters, tunnelCounters } from '../dataplane/counters.ts';
 import { version } from '../version.ts';
 import type { GatewayContext } from './context.ts';
-import type { Links } from './links.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export function composeStatus(
   context: GatewayContext,
   startedAt: string,
-  links: Links,
+  links: readonly LinkStatus[],
   tunnels: readonly Tunnel[],
 ): Status {
   const { name } = context.config.gateway;
   return {
     time: new Date().toISOString(),
     gateway: { name, version, pid: process.pid, startedAt, memoryBytes: process.memoryUsage.rss() },
-    links: links.status(),
+    links,
     tunnels: tunnels.map(tunnelStatus),
   };
 }

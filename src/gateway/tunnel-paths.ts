@@ -209,8 +209,12 @@ export class TunnelPaths {
     };
     if (to === 'down' || (to === 'probing' && from !== 'down')) {
       path.downSince ??= monotonicMillis();
-      const reason = to === 'probing' ? { reason: 'its link has another address or none' } : {};
-      this.#context.record({ kind: 'pathDown', subject, evidence: { ...figures, ...reason } });
+      const reason = whyDown(to, evidence);
+      this.#context.record({
+        kind: 'pathDown',
+        subject,
+        evidence: { ...figures, ...(reason !== undefined && { reason }) },
+      });
     } else if (to === 'suspect') {
       this.#context.record({ kind: 'pathSuspect', subject, evidence: figures });
     } else if (to === 'up' && from !== 'suspect') {
@@ -249,6 +253,12 @@ function placeOf(path: SessionPath): Place {
     remote: { address: bytes.address.bytes, port: bytes.port },
     remoteText: formatEndpoint(remote),
   };
+}
+
+/** Undefined where the figures are the reason. */
+function whyDown(to: PathState, { silentMillis }: PathEvidence): string | undefined {
+  if (to === 'probing') return 'its link or the peer has another address';
+  return silentMillis === 0 ? 'its link is gone' : undefined;
 }
 
 /** Now, as the worker stamps it (`publishPath`). */

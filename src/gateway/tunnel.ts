@@ -58,7 +58,6 @@ export type TunnelParts = {
 export class Tunnel {
   readonly id: number;
   readonly config: TunnelConfig;
-  readonly device: TunDevice;
   readonly role: 'initiator' | 'responder';
   readonly paths: TunnelPaths;
   readonly counters = openCounters(tunnelCounters);
@@ -90,7 +89,6 @@ export class Tunnel {
   constructor(parts: TunnelParts, id: number, config: TunnelConfig, device: TunDevice) {
     this.id = id;
     this.config = config;
-    this.device = device;
     this.role = config.peer.addresses.length > 0 ? 'initiator' : 'responder';
     this.state = this.role === 'initiator' ? 'connecting' : 'down';
     this.reason = this.role === 'initiator' ? undefined : 'The peer has not called yet.';
@@ -102,7 +100,7 @@ export class Tunnel {
     this.#mtuAgreed = parts.mtuAgreed;
     this.#associations = new Associations(parts.context, parts.spis, id, config.name);
     this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links);
-    this.#addToWorker();
+    this.#addToWorker(device);
   }
 
   /** The initiator reached its peer. @returns how the session ended, if it did before it opened */
@@ -145,6 +143,12 @@ export class Tunnel {
     return { tunnel, name, addresses, networks, ...sizes };
   }
 
+  /** Undefined while there is none; the worker has let go of the old one at its next `released`. */
+  changeDevice(device: TunDevice | undefined): void {
+    const { fd: tunFd = -1, udpOffload = false } = device ?? {};
+    this.#context.worker.send({ kind: 'changeDevice', tunnel: this.id, tunFd, udpOffload });
+  }
+
   /** The links came, went or changed; `sockets` were opened or closed. */
   linksChanged(sockets: ReadonlySet<number>): void {
     this.paths.refresh(sockets);
@@ -178,12 +182,11 @@ export class Tunnel {
     this.#context.worker.send({ kind: 'removeTunnel', tunnel: this.id });
   }
 
-  #addToWorker(): void {
+  #addToWorker({ fd: tunFd, udpOffload }: TunDevice): void {
     const { worker } = this.#context;
     const innerSources = [...this.config.networks, ...this.config.address.map(networkOf)].map((prefix) => {
       return { bytes: prefix.address.bytes, length: prefix.length };
     });
-    const { fd: tunFd, udpOffload } = this.device;
     worker.send({
       kind: 'addTunnel',
       tunnel: this.id,

@@ -54,7 +54,7 @@ export type UdpSocketOptions = {
   readonly mark: number;
 };
 
-/** @returns the descriptor. @throws BackstayError BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE, BS_LINK_UNUSABLE, BS_PRIVILEGE_MISSING */
+/** @returns the descriptor. @throws BackstayError BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE, BS_LINK_UNUSABLE, BS_PRIVILEGE_MISSING, BS_KERNEL_TOO_OLD */
 export function openUdpSocket(options: UdpSocketOptions): number {
   const ipv6 = options.address.length === 16;
   const fd = socket(ipv6 ? 10 : 2, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
@@ -128,6 +128,9 @@ function udpError(options: UdpSocketOptions, step: string): BackstayError {
   if (error === errnoValue.EADDRNOTAVAIL)
     return new BackstayError('BS_ADDRESS_UNAVAILABLE', detail, { place });
   if (error === errnoValue.EPERM) return new BackstayError('BS_PRIVILEGE_MISSING', detail, { place });
+  if (error === errnoValue.ENOPROTOOPT) {
+    return new BackstayError('BS_KERNEL_TOO_OLD', `Its UDP sockets lack ${step}.`, { place });
+  }
   return new BackstayError('BS_LINK_UNUSABLE', detail, { place });
 }
 
