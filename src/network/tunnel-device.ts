@@ -47,17 +47,36 @@ export function surplusAddressSteps(present: NetworkInterface, desired: DesiredT
   }));
 }
 
-/** One command for all that differs, so that the device is never seen half made. */
+/**
+ * One command for all that differs, so that the device is never seen half made. How link-local addresses are made comes
+ * before it: the kernel carries out `up` first of what is in one command, and would have made one.
+ */
 function attributeSteps(present: NetworkInterface, desired: DesiredTunnelDevice): Step[] {
   const differing = attributes(present, desired).filter(
     ({ now, wanted }) => now !== undefined && now !== wanted,
   );
-  const change = differing.map(({ word, wanted }) => `${word} ${wanted}`);
-  const back = differing.filter(({ now }) => now !== '').map(({ word, now }) => `${word} ${now}`);
-  if (!present.up) change.push('up');
-  if (!present.up) back.push('down');
-  if (change.length === 0) return [];
-  const command = `link set dev ${desired.name}`;
+  const isFirst = ({ word }: Attribute) => word === 'addrgenmode';
+  const first = differing.filter(isFirst);
+  const others = differing.filter((it) => !isFirst(it));
+  const switchOn = present.up ? [] : [{ word: 'up', wordBack: 'down' }];
+  return [...setStep(desired.name, first, []), ...setStep(desired.name, others, switchOn)];
+}
+
+function setStep(
+  name: string,
+  attributes: readonly Attribute[],
+  switches: readonly { readonly word: string; readonly wordBack: string }[],
+): Step[] {
+  if (attributes.length + switches.length === 0) return [];
+  const command = `link set dev ${name}`;
+  const change = [
+    ...attributes.map(({ word, wanted }) => `${word} ${wanted}`),
+    ...switches.map(({ word }) => word),
+  ];
+  const back = [
+    ...attributes.filter(({ now }) => now !== '').map(({ word, now }) => `${word} ${now}`),
+    ...switches.map(({ wordBack }) => wordBack),
+  ];
   const undo = back.length === 0 ? '' : `${command} ${back.join(' ')}`;
   return [{ text: `${command} ${change.join(' ')}`, undo }];
 }
