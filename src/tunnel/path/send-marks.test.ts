@@ -12,7 +12,7 @@ class MarkList {
   add(mark: Mark): void {
     const last = this.marks.at(-1);
     const young = last !== undefined && this.marks.length > 1 && mark.sentAt - last.sentAt < 4000;
-    if (young && last.spi === mark.spi) {
+    if (young && last.spi === mark.spi && mark.dueAt - last.dueAt < 4000) {
       last.sequence = mark.sequence;
       last.dueAt = Math.min(last.dueAt, mark.dueAt);
       return;
@@ -97,6 +97,15 @@ describe('send marks', () => {
     assert.equal(marks.dueAt, 90_000);
     marks.cover(1, 1);
     assert.equal(marks.dueAt, 90_000);
+  });
+
+  it('of a probe and of an answer right after it are two, as the answer’s report comes later', () => {
+    const marks = new SendMarks();
+    marks.add(1, 1, 0, 600_000);
+    marks.add(1, 2, 10_000, 90_000);
+    marks.add(1, 3, 12_000, 600_000);
+    marks.cover(1, 2);
+    assert.equal(marks.dueAt, 600_000);
   });
 
   it('of an earlier association are covered by a report of the next', () => {

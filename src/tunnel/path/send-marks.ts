@@ -37,7 +37,9 @@ export class SendMarks {
     if (this.#count > 0) {
       const last = (this.#first + this.#count - 1) % CAPACITY;
       const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
-      if (this.#spi[last] === spi && young) {
+      // What may take longer than the mark allows would make it overdue.
+      const asUrgent = dueAt - (this.#dueAt[last] as number) < MARK_MICROS;
+      if (this.#spi[last] === spi && young && asUrgent) {
         this.#sequence[last] = sequence;
         if (dueAt < (this.#dueAt[last] as number)) this.#hasten(this.#count - 1, dueAt);
         return;
