@@ -120,7 +120,9 @@ export class Reporter {
       }
     }
     path.path.heard(now);
-    if (header.answerAtOnce) path.answerDue = true;
+    if (!header.answerAtOnce) return;
+    path.answerDue = true;
+    path.path.asked(now);
   }
 
   /** The peer is heard on this path from where we did not expect it: its address changed. */
@@ -178,7 +180,7 @@ export class Reporter {
     if (sequence === 0 || association === undefined) return;
     count(tunnel.counters, tunnelSlot.reportsSent);
     count(path.counters, pathSlot.sentPackets);
-    if (answerAtOnce) path.path.sent(association.spi, sequence, now);
+    if (answerAtOnce) path.path.probeSent(association.spi, sequence, now);
     else path.path.answered(association.spi, sequence, now);
   }
 

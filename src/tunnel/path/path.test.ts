@@ -84,7 +84,7 @@ describe('a path', () => {
 
   it('that dies under traffic right after an answer to its peer is noticed as fast', () => {
     const path = new Path(1, 60_000_000, 0);
-    path.sent(1, 1, 0);
+    path.probeSent(1, 1, 0);
     path.measured(20_000);
     path.covered(1, 1, 20_000);
     path.answered(1, 2, 30_000);
@@ -94,14 +94,16 @@ describe('a path', () => {
   });
 
   it('with a loss of 30 % at 1000 packets a second is never down', () => {
-    const property = fc.property(fc.integer(), fc.constantFrom(5, 30, 150), (seed, roundTripMillis) => {
+    // Fixed seeds: with a fresh one each time a row of ten lost reports would come up once in a thousand runs.
+    for (const [seed, roundTripMillis] of [1, 2, 3, 4].flatMap((seed) =>
+      [5, 30, 150].map((millis) => [seed, millis] as const),
+    )) {
       const line = lineThatIsUp({ seed, roundTripMillis });
       line.packetsPerMilli = 1;
       line.lossPercent = 30;
       line.run(20_000);
       assert.ok(!states(line).includes('down'));
-    });
-    fc.assert(property, { numRuns: 12 });
+    }
   });
 
   it('in question comes back with one report that covers', () => {
@@ -166,7 +168,7 @@ describe('a path that is told so', () => {
   /** Up, with a packet sent that is not covered yet. */
   function pathThatIsUp(): Path {
     const path = new Path(3, 500_000, 0);
-    path.sent(SPI, 1, 0);
+    path.probeSent(SPI, 1, 0);
     assert.equal(path.covered(SPI, 1, 20_000), true);
     path.measured(20_000);
     path.sent(SPI, 2, 30_000);
@@ -183,6 +185,28 @@ describe('a path that is told so', () => {
     assert.equal(path.state, 'up');
   });
 
+  it('stays in question when a report comes late of what arrived before the silence', () => {
+    const path = pathThatIsUp();
+    path.answered(SPI, 3, 35_000);
+    path.covered(SPI, 2, 50_000);
+    path.probeSent(SPI, 4, 600_000);
+    assert.equal(path.poll(600_000 + path.deadline), true);
+    assert.equal(path.covered(SPI, 3, 700_000), false);
+    assert.equal(path.state, 'suspect');
+    assert.equal(path.covered(SPI, 4, 710_000), true);
+    assert.equal(path.state, 'up');
+  });
+
+  it('asks for itself a quarter of a keepalive after the far side no longer does', () => {
+    const path = pathThatIsUp();
+    path.covered(SPI, 2, 50_000);
+    for (let second = 1; second < 20; second++) path.asked(second * 500_000);
+    assert.equal(path.probeAt, 19 * 500_000 + 625_000);
+    path.answered(SPI, 3, 19 * 500_000);
+    path.answered(SPI, 4, 19 * 500_000 + 100_000);
+    assert.equal(path.probeAt, 19 * 500_000 + 625_000, 'what we report does not put it off');
+  });
+
   it('is down at once when its way out is gone, and needs three reports again', () => {
     const path = pathThatIsUp();
     assert.equal(path.lost(40_000), true);
@@ -194,7 +218,7 @@ describe('a path that is told so', () => {
       [4, false],
       [5, true],
     ] as const) {
-      path.sent(SPI, sequence, sequence * 20_000);
+      path.probeSent(SPI, sequence, sequence * 20_000);
       assert.equal(path.covered(SPI, sequence, sequence * 20_000 + 5000), changes);
     }
   });
@@ -204,7 +228,7 @@ describe('a path that is told so', () => {
     path.lost(40_000);
     let [now, sequence] = [100_000, 10];
     const probe = (covered: boolean): boolean => {
-      path.sent(SPI, ++sequence, now);
+      path.probeSent(SPI, ++sequence, now);
       now += 30_000;
       if (covered) return path.covered(SPI, sequence, now);
       now += path.deadline;
@@ -250,7 +274,7 @@ describe('a path that is told so', () => {
 describe('whatever happens to a path', () => {
   const events = fc.array(
     fc.record({
-      act: fc.constantFrom('send', 'answer', 'cover', 'coverOld', 'fail', 'lose', 'restart', 'wait'),
+      act: fc.constantFrom('send', 'probe', 'answer', 'cover', 'coverOld', 'fail', 'lose', 'restart', 'wait'),
       after: fc.oneof(fc.nat(50_000), fc.nat(2_000_000)),
     }),
     { maxLength: 150, size: 'max' },
@@ -271,6 +295,8 @@ describe('whatever happens to a path', () => {
         }
         now = until;
         if (act === 'send') path.sent(1, ++sequence, now);
+        if (act === 'probe') path.probeSent(1, ++sequence, now);
+        if (act === 'answer') path.asked(now);
         if (act === 'answer') path.answered(1, ++sequence, now);
         if (act === 'cover') path.covered(1, sequence, now);
         if (act === 'coverOld') path.covered(1, sequence - 3, now);

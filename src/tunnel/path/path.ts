@@ -4,8 +4,8 @@
  * ```
  *            first report covers          a report is overdue
  *  probing ─────────────────────▶ up ────────────────────────▶ suspect
- *     ▲                            ▲ ▲       a report covers      │ │
- *     │                            │ └─────────────────────────────┘ │ nothing for SUSPECT_DEADLINES more
+ *     ▲                            ▲ ▲  reports cover what is due │ │
+ *     │                            │ └─────────────────────────────┘ │ not within SUSPECT_DEADLINES
  *     │                            │   RETURN_COVERS in a row        ▼
  *     └── address changed          └─────────────────────────────── down
  * ```
@@ -31,6 +31,8 @@ const UNMEASURED_DEADLINE = 700_000;
 const SUSPECT_DEADLINES = 2;
 /** A path that was down has to answer this many probes in a row before it carries data again. */
 const RETURN_COVERS = 3;
+/** A side that was asked asks itself after so many keepalives: the other's next probe comes first, if one comes. */
+const ASKED_KEEPALIVES = 1.25;
 /** How often a path is probed while it is in question, as long as it answered lately (µs). */
 const EAGER_PROBE_INTERVAL = 40_000;
 
@@ -78,21 +80,32 @@ export class Path {
     return Math.min(this.#probeAt, this.#pollAt());
   }
 
-  /** Data or a probe, which the far side reports promptly. */
+  /** Data, which the far side reports promptly while it thinks the path up. On a path that is not, only probes count. */
   sent(spi: number, sequence: number, now: number): void {
     this.lastSentAt = now;
     if (this.state === 'up') this.#probeAt = now + this.keepalive;
-    this.marks.add(spi, sequence, now, now + this.deadline);
+    if (this.state === 'up' || this.state === 'suspect')
+      this.marks.add(spi, sequence, now, now + this.deadline);
   }
 
-  /** An answer, which the far side covers with its own next probe. */
+  /** A report of ours, which the far side covers with its own next probe or answer to ours. */
   answered(spi: number, sequence: number, now: number): void {
     this.lastSentAt = now;
-    if (this.state === 'up') this.#probeAt = now + this.keepalive;
     this.marks.add(spi, sequence, now, now + 2 * this.keepalive + this.deadline);
   }
 
-  /** A probe was sent: when the next one follows depends on the state. */
+  /** A probe of the far side came: as long as it asks, we need not. */
+  asked(now: number): void {
+    if (this.state === 'up') this.#probeAt = now + ASKED_KEEPALIVES * this.keepalive;
+  }
+
+  /** A probe is under way, as `sequence`; the far side answers it at once. */
+  probeSent(spi: number, sequence: number, now: number): void {
+    this.lastSentAt = now;
+    this.marks.add(spi, sequence, now, now + this.deadline);
+  }
+
+  /** A probe was sent, or could not be: when the next one follows depends on the state. */
   probed(now: number): void {
     if (this.state !== 'up') this.unanswered++;
     this.#probeAt = now + this.#probeInterval();
@@ -107,6 +120,8 @@ export class Path {
       case 'up':
         return false;
       case 'suspect':
+        // A late report of what arrived before the silence began says nothing about now.
+        return this.marks.dueAt > now && this.#enter('up', now);
       case 'probing':
         return this.#enter('up', now);
       case 'down':
@@ -180,10 +195,11 @@ export class Path {
   }
 
   #enter(state: PathState, now: number): boolean {
+    const inQuestion = state === 'suspect' || (state === 'up' && this.state === 'suspect');
     this.state = state;
     this.since = now;
     this.#covers = 0;
-    if (state !== 'suspect') this.marks.clear();
+    if (!inQuestion) this.marks.clear();
     this.#probeAt = state === 'up' ? now + this.keepalive : now;
     return true;
   }
