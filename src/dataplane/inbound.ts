@@ -50,7 +50,7 @@ export type Arrival = {
 };
 
 export class Inbound {
-  readonly associations = new Map<number, InboundAssociation>();
+  readonly #associations: ReadonlyMap<number, InboundAssociation>;
   readonly #arena: Arena;
   readonly #receiver: DatagramReceiver;
   readonly #writer: TunWriter;
@@ -62,7 +62,14 @@ export class Inbound {
   #lastPath: PlanePath | undefined;
   #now = 0;
 
-  constructor(arena: Arena, listener: InboundListener, counters: Float64Array) {
+  /** @param associations by SPI; may change between two calls of `drain` */
+  constructor(
+    arena: Arena,
+    listener: InboundListener,
+    associations: ReadonlyMap<number, InboundAssociation>,
+    counters: Float64Array,
+  ) {
+    this.#associations = associations;
     this.#arena = arena;
     this.#receiver = new DatagramReceiver(arena);
     this.#writer = new TunWriter(arena);
@@ -113,7 +120,7 @@ export class Inbound {
       count(this.#counters, keepalive ? workerSlot.natKeepalives : workerSlot.refusedMalformed);
       return;
     }
-    const association = this.associations.get(data.getUint32(offset));
+    const association = this.#associations.get(data.getUint32(offset));
     const tunnel = association === undefined ? undefined : this.#tunnelOf(association.tunnel);
     if (association === undefined || tunnel === undefined) {
       count(this.#counters, workerSlot.refusedUnknownSpi);

@@ -12,14 +12,14 @@ import { RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { Epoll } from '../linux/epoll.ts';
 import type { WakeEvent } from '../linux/wake-event.ts';
 import type { PathState } from '../tunnel/path/path.ts';
-import { AssociationMemory, InboundAssociation, OutboundAssociation } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { type Arrival, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
+import { Plane } from './plane.ts';
 import type { RemoteAddress, WorkerCommand, WorkerEvent } from './protocol.ts';
 import { rehearse } from './rehearsal.ts';
 import { Reporter } from './reporter.ts';
-import { type LinkSocket, NameMemory, type PlanePath, setRemote, TunnelPlane } from './tunnel-plane.ts';
+import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
 /** Tokens of epoll: the wake event, a watched descriptor, then sockets and tunnels by their id. */
 const WAKE = 0;
@@ -42,14 +42,11 @@ export class PacketWorker {
   readonly #wake: WakeEvent;
   readonly #epoll = new Epoll();
   readonly #arena = new Arena(RECEIVER_ARENA_BYTES + OUTBOUND_ARENA_BYTES + SMALL_ARENA_BYTES);
-  readonly #memory = new AssociationMemory(this.#arena);
-  readonly #names = new NameMemory(this.#arena);
   readonly #counters: Float64Array;
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
   readonly #reporter: Reporter;
-  readonly #sockets = new Map<number, LinkSocket>();
-  readonly #tunnels = new Map<number, TunnelPlane>();
+  readonly #plane: Plane;
   #watchedFd = -1;
   #now = 0;
   #serviceAt = 0;
@@ -59,6 +56,20 @@ export class PacketWorker {
     this.#port = port;
     this.#wake = wake;
     this.#counters = new Float64Array(counters);
+    this.#plane = new Plane(
+      this.#arena,
+      {
+        addTunnel: (fd, id) => this.#epoll.add(fd, TUNNEL | id),
+        addSocket: (fd, id) => this.#epoll.add(fd, SOCKET | id),
+        remove: (fd) => this.#epoll.remove(fd),
+      },
+      {
+        now: () => this.#now,
+        pathLost: (tunnel, path) => this.#reporter.lost(tunnel, path, this.#now),
+        pathRestarted: (tunnel, path) => this.#reporter.restart(tunnel, path, this.#now),
+        activated: (tunnel, spi) => this.#activated(tunnel, spi),
+      },
+    );
     this.#outbound = new Outbound(this.#arena, {
       dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
       sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
@@ -68,10 +79,11 @@ export class PacketWorker {
       {
         reportArrived: (tunnel, arrival, offset, length) =>
           this.#reportArrived(tunnel, arrival, offset, length),
-        heardOn: (tunnel) => this.#activatePending(tunnel),
-        tunnel: (id) => this.#tunnels.get(id),
+        heardOn: (tunnel) => this.#plane.activatePending(tunnel),
+        tunnel: (id) => this.#plane.tunnels.get(id),
         dueAt: (at) => this.#dueAt(at),
       },
+      this.#plane.associations,
       this.#counters,
     );
     this.#reporter = new Reporter(this.#arena, this.#outbound, {
@@ -110,12 +122,12 @@ export class PacketWorker {
   }
 
   #drainTunnel(id: number): boolean {
-    const tunnel = this.#tunnels.get(id);
+    const tunnel = this.#plane.tunnels.get(id);
     return tunnel !== undefined && this.#outbound.drain(tunnel, this.#now) > 0;
   }
 
   #drainSocket(id: number): boolean {
-    const socket = this.#sockets.get(id);
+    const socket = this.#plane.sockets.get(id);
     if (socket === undefined || socket.fd < 0) return false;
     return this.#inbound.drain(socket, this.#now) > 0;
   }
@@ -131,7 +143,10 @@ export class PacketWorker {
 
   #carryOut(command: WorkerCommand): void {
     try {
-      this.#handle(command);
+      if (command.kind === 'watch') this.#watch(command.fd);
+      else if (command.kind === 'release') this.#tell({ kind: 'released', ticket: command.ticket });
+      else if (command.kind === 'stop') this.#stopped = true;
+      else this.#plane.carryOut(command);
     } catch (error) {
       this.#tell({ kind: 'trouble', message: `${command.kind}: ${String(error)}` });
     }
@@ -139,167 +154,9 @@ export class PacketWorker {
     this.#serviceAt = 0;
   }
 
-  #handle(command: WorkerCommand): void {
-    switch (command.kind) {
-      case 'addTunnel':
-        return this.#addTunnel(command);
-      case 'removeTunnel':
-        return this.#removeTunnel(command.tunnel);
-      case 'changeDevice':
-        return this.#changeDevice(command);
-      case 'addInbound':
-        this.#inbound.associations.set(command.spi, new InboundAssociation(this.#memory, command));
-        return;
-      case 'removeInbound':
-        this.#inbound.associations.get(command.spi)?.close();
-        this.#inbound.associations.delete(command.spi);
-        return;
-      case 'addOutbound':
-        return this.#addOutbound(command);
-      case 'removeOutbound':
-        return this.#removeOutbound(command.tunnel);
-      case 'openSocket':
-        return this.#openSocket(command.socket, command.fd);
-      case 'closeSocket':
-        return this.#closeSocket(command.socket);
-      case 'addPath':
-        return this.#addPath(command);
-      case 'movePath':
-        return this.#movePath(command);
-      case 'weightPath':
-        return this.#weightPath(command);
-      case 'removePath':
-        return this.#removePath(command.tunnel, command.path);
-      case 'watch':
-        this.#watchedFd = command.fd;
-        this.#epoll.add(command.fd, WATCHED);
-        return;
-      case 'release':
-        return this.#tell({ kind: 'released', ticket: command.ticket });
-      case 'stop':
-        this.#stopped = true;
-        return;
-    }
-  }
-
-  #addTunnel(command: Extract<WorkerCommand, { kind: 'addTunnel' }>): void {
-    const tunnel = new TunnelPlane(command);
-    this.#tunnels.set(tunnel.id, tunnel);
-    this.#epoll.add(tunnel.tunFd, TUNNEL | tunnel.id);
-  }
-
-  #removeTunnel(id: number): void {
-    const tunnel = this.#tunnels.get(id);
-    if (tunnel === undefined) return;
-    this.#epoll.remove(tunnel.tunFd);
-    tunnel.takeAssociationsOf(this.#inbound.associations);
-    for (const path of tunnel.paths) this.#names.give(path.name);
-    this.#tunnels.delete(id);
-  }
-
-  #changeDevice({ tunnel: id, tunFd, udpOffload }: Extract<WorkerCommand, { kind: 'changeDevice' }>): void {
-    const tunnel = this.#require(id);
-    if (tunnel.tunFd >= 0) this.#epoll.remove(tunnel.tunFd);
-    tunnel.tunFd = tunFd;
-    tunnel.udpOffload = udpOffload;
-    if (tunFd >= 0) this.#epoll.add(tunFd, TUNNEL | id);
-  }
-
-  #addOutbound(command: Extract<WorkerCommand, { kind: 'addOutbound' }>): void {
-    const tunnel = this.#require(command.tunnel);
-    const association = new OutboundAssociation(this.#memory, command);
-    tunnel.pending?.association.close();
-    tunnel.pending = undefined;
-    if (command.activate === 'now') this.#activate(tunnel, association);
-    else tunnel.pending = { association, whenHeardOn: command.activate.whenHeardOn };
-  }
-
-  #removeOutbound(id: number): void {
-    const tunnel = this.#tunnels.get(id);
-    tunnel?.outbound?.close();
-    tunnel?.pending?.association.close();
-    if (tunnel === undefined) return;
-    tunnel.outbound = undefined;
-    tunnel.pending = undefined;
-  }
-
-  #activatePending(tunnel: TunnelPlane): void {
-    const { pending } = tunnel;
-    if (pending === undefined) return;
-    tunnel.pending = undefined;
-    this.#activate(tunnel, pending.association);
-  }
-
-  #activate(tunnel: TunnelPlane, association: OutboundAssociation): void {
-    tunnel.outbound?.close();
-    tunnel.outbound = association;
-    tunnel.rekeyAsked = false;
-    tunnel.counters[tunnelSlot.sendingSpi] = association.spi;
-    this.#tell({ kind: 'outboundActive', tunnel: tunnel.id, spi: association.spi });
-    this.#serviceAt = 0;
-  }
-
-  #openSocket(id: number, fd: number): void {
-    const known = this.#sockets.get(id);
-    if (known === undefined) this.#sockets.set(id, { id, fd });
-    else known.fd = fd;
-    this.#epoll.add(fd, SOCKET | id);
-  }
-
-  #closeSocket(id: number): void {
-    const socket = this.#sockets.get(id);
-    if (socket === undefined || socket.fd < 0) return;
-    this.#epoll.remove(socket.fd);
-    socket.fd = -1;
-    for (const tunnel of this.#tunnels.values()) {
-      for (const path of tunnel.paths) {
-        if (path.socket === socket) this.#reporter.lost(tunnel, path, this.#now);
-      }
-    }
-  }
-
-  #addPath(command: Extract<WorkerCommand, { kind: 'addPath' }>): void {
-    const tunnel = this.#require(command.tunnel);
-    const path = tunnel.addPath(command, this.#socket(command.socket), this.#arena, this.#names, this.#now);
-    path.path.lastHeardAt = this.#now;
-  }
-
-  #movePath(command: Extract<WorkerCommand, { kind: 'movePath' }>): void {
-    const tunnel = this.#require(command.tunnel);
-    const path = tunnel.pathById(command.path);
-    if (path === undefined) return;
-    path.socket = this.#socket(command.socket);
-    if (command.remote !== undefined) setRemote(path, command.remote, this.#arena);
-    path.segmented = true;
-    this.#reporter.restart(tunnel, path, this.#now);
-  }
-
-  #weightPath(command: Extract<WorkerCommand, { kind: 'weightPath' }>): void {
-    const path = this.#require(command.tunnel).pathById(command.path);
-    if (path !== undefined) path.weight = command.weight;
-  }
-
-  #removePath(id: number, pathId: number): void {
-    const tunnel = this.#tunnels.get(id);
-    const index = tunnel?.paths.findIndex((path) => path.path.id === pathId) ?? -1;
-    if (tunnel === undefined || index < 0) return;
-    const [removed] = tunnel.paths.splice(index, 1);
-    if (removed !== undefined) this.#names.give(removed.name);
-  }
-
-  /** A socket may be named before it is open: its link has no address yet. */
-  #socket(id: number): LinkSocket {
-    const known = this.#sockets.get(id);
-    if (known !== undefined) return known;
-    const closed: LinkSocket = { id, fd: -1 };
-    this.#sockets.set(id, closed);
-    return closed;
-  }
-
-  #require(id: number): TunnelPlane {
-    const tunnel = this.#tunnels.get(id);
-    if (tunnel === undefined) throw new RangeError(`there is no tunnel ${id}`);
-    return tunnel;
+  #watch(fd: number): void {
+    this.#watchedFd = fd;
+    this.#epoll.add(fd, WATCHED);
   }
 
   #reportWatched(): void {
@@ -321,6 +178,12 @@ export class PacketWorker {
     if (association.sequence < association.packetLimit || tunnel.rekeyAsked) return;
     tunnel.rekeyAsked = true;
     this.#tell({ kind: 'rekeyDue', tunnel: tunnel.id, spi: association.spi });
+  }
+
+  #activated(tunnel: TunnelPlane, spi: number): void {
+    this.#tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
+    // Probes that could not be sent without keys are due.
+    this.#dueAt(0);
   }
 
   #pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
@@ -345,7 +208,7 @@ export class PacketWorker {
 
   #service(): void {
     let next = Number.POSITIVE_INFINITY;
-    for (const tunnel of this.#tunnels.values()) {
+    for (const tunnel of this.#plane.tunnels.values()) {
       next = Math.min(next, this.#reporter.service(tunnel, this.#now));
     }
     this.#serviceAt = next;

@@ -81,9 +81,9 @@ function openStage() {
   tunnel.outbound = new OutboundAssociation(memory, seal);
   const farTunnel = openTunnel(far.inner);
   const listener = { reportArrived: () => {}, heardOn: () => {}, tunnel: () => farTunnel, dueAt: () => {} };
-  const inbound = new Inbound(arena, listener, new Float64Array(openCounters(workerCounters)));
   const opener = new InboundAssociation(memory, { tunnel: 0, spi: SPI, ...keys });
-  inbound.associations.set(SPI, opener);
+  const counters = new Float64Array(openCounters(workerCounters));
+  const inbound = new Inbound(arena, listener, new Map([[SPI, opener]]), counters);
   return {
     files,
     packets: rehearsalPackets(),
