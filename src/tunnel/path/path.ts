@@ -27,14 +27,16 @@ const SHORTEST_DEADLINE = 80_000;
 const LONGEST_DEADLINE = 1_000_000;
 /** Before anything was measured: a satellite answers in 0.6 s. */
 const UNMEASURED_DEADLINE = 700_000;
-/** How many deadlines a suspect path gets to answer the probes sent meanwhile. */
+/** How many deadlines a suspect path gets at least to answer the probes sent meanwhile. */
 const SUSPECT_DEADLINES = 2;
+/** So many probes in a row stay unanswered once in 3,000 times on a line that loses 30 % each way. */
+const SUSPECT_PROBES = 12;
 /** A path that was down has to answer this many probes in a row before it carries data again. */
 const RETURN_COVERS = 3;
 /** A side that was asked asks itself after so many keepalives: the other's next probe comes first, if one comes. */
 const ASKED_KEEPALIVES = 1.25;
-/** How often a path is probed while it is in question, as long as it answered lately (µs). */
-const EAGER_PROBE_INTERVAL = 40_000;
+/** How often a path is probed while it is in question or on its way back, at the most (µs). */
+const EAGER_PROBE_INTERVAL = 20_000;
 
 export class Path {
   readonly id: number;
@@ -54,6 +56,8 @@ export class Path {
 
   #covers = 0;
   #probeAt: number;
+  /** When the last of the probes that decide over a suspect path was sent (µs). */
+  #lastWordAt = Number.POSITIVE_INFINITY;
 
   /** @param keepalive idle time after which a probe is sent (µs); @param now µs */
   constructor(id: number, keepalive: number, now: number) {
@@ -107,14 +111,14 @@ export class Path {
 
   /** A probe was sent, or could not be: when the next one follows depends on the state. */
   probed(now: number): void {
-    if (this.state !== 'up') this.unanswered++;
+    if (this.state !== 'up' && ++this.unanswered === SUSPECT_PROBES) this.#lastWordAt = now;
     this.#probeAt = now + this.#probeInterval();
   }
 
   /** The far side received up to `newest`. @returns true when the state changed */
   covered(spi: number, newest: number, now: number): boolean {
     if (this.marks.cover(spi, newest) === 0) return false;
-    this.unanswered = 0;
+    this.#beginAsking();
     this.#covers++;
     switch (this.state) {
       case 'up':
@@ -186,12 +190,25 @@ export class Path {
 
   #pollAt(): number {
     if (this.state !== 'suspect') return this.marks.dueAt;
-    return this.since + SUSPECT_DEADLINES * this.deadline;
+    const answerBy = this.#lastWordAt + this.#answerTime;
+    return Math.max(this.since + SUSPECT_DEADLINES * this.deadline, answerBy);
+  }
+
+  /** Within this time a probe should be answered (µs); a report of data may wait for its interval. */
+  get #answerTime(): number {
+    return Math.min(LONGEST_DEADLINE, this.rtt + 4 * this.rttVariation + 10_000);
+  }
+
+  #beginAsking(): void {
+    this.unanswered = 0;
+    this.#lastWordAt = Number.POSITIVE_INFINITY;
   }
 
   #probeInterval(): number {
-    if (this.state === 'suspect' || (this.state === 'down' && this.#covers > 0)) return EAGER_PROBE_INTERVAL;
-    return this.keepalive;
+    // The probes that decide are spread over the time that the decision takes, however long the round trip is.
+    if (this.state === 'suspect')
+      return Math.max(EAGER_PROBE_INTERVAL, (SUSPECT_DEADLINES * this.deadline) / SUSPECT_PROBES);
+    return this.state === 'down' && this.#covers > 0 ? EAGER_PROBE_INTERVAL : this.keepalive;
   }
 
   #enter(state: PathState, now: number): boolean {
@@ -199,6 +216,7 @@ export class Path {
     this.state = state;
     this.since = now;
     this.#covers = 0;
+    if (state === 'suspect') this.#beginAsking();
     if (!inQuestion) this.marks.clear();
     this.#probeAt = state === 'up' ? now + this.keepalive : now;
     return true;
