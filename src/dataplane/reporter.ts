@@ -108,7 +108,7 @@ export class Reporter {
 
   #takeHeader(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, now: number): void {
     const header = this.#header;
-    if (header.number > path.reportNumber) {
+    if (this.#isNewest(path, arrival.spi)) {
       path.reportNumber = header.number;
       path.reportStamp = header.stamp;
       path.reportAt = now;
@@ -123,6 +123,15 @@ export class Reporter {
     if (!header.answerAtOnce) return;
     path.answerDue = true;
     path.path.asked(now);
+  }
+
+  /** A peer that started anew, which brings new keys, counts its reports from the beginning. */
+  #isNewest(path: PlanePath, spi: number): boolean {
+    if (spi === path.reportSpi) return this.#header.number > path.reportNumber;
+    if (spi === path.earlierReportSpi) return false;
+    path.earlierReportSpi = path.reportSpi;
+    path.reportSpi = spi;
+    return true;
   }
 
   /** The peer is heard on this path from where we did not expect it: its address changed. */

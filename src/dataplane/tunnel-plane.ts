@@ -30,7 +30,10 @@ export type PlanePath = ScheduledPath & {
   receivedNewest: number;
   receivedPackets: number;
   receivedBytes: number;
-  /** The newest report received on this path: its number and stamp, and when it came (µs). */
+  /** The newest report received on this path: under which SPI, its number and stamp, and when it came (µs). */
+  reportSpi: number;
+  /** The SPI of the reports before: what still comes under it is old. */
+  earlierReportSpi: number;
   reportNumber: number;
   reportStamp: number;
   reportAt: number;
@@ -90,6 +93,8 @@ export class TunnelPlane {
       receivedNewest: 0,
       receivedPackets: 0,
       receivedBytes: 0,
+      reportSpi: 0,
+      earlierReportSpi: 0,
       reportNumber: 0,
       reportStamp: 0,
       reportAt: 0,
