@@ -16,11 +16,12 @@ import type {
 } from '../tunnel/control/session.ts';
 import type { SessionMachine } from '../tunnel/control/session-machine.ts';
 import { monotonicMillis } from './context.ts';
+import type { PathEnd } from './session-words.ts';
 
 export type SessionListener = {
   opened(tunnel: OpenedTunnel, open: EspKey, seal: EspKey): void;
   pathAdded(path: SessionPath): void;
-  pathGone(pathId: number, reason: string): void;
+  pathGone(pathId: number, reason: PathEnd): void;
   noted(note: SessionNote): void;
   ended(end: RunEnd): void;
 };

@@ -1,6 +1,6 @@
 /** Sentences for what can keep a control session from coming about, disturb it or end it. */
 import type { DialResult, RefusalReason } from '../linux/control-channel.ts';
-import type { OpenRefusal } from '../tunnel/control/messages.ts';
+import type { DropReason, LinkAddRefusal, OpenRefusal } from '../tunnel/control/messages.ts';
 import type { ProtocolError, SessionNote } from '../tunnel/control/session.ts';
 import type { RunEnd } from './session-runner.ts';
 
@@ -75,6 +75,23 @@ const strangers: Record<RefusalReason, string> = {
   wrongProtocol: 'it does not speak the control protocol',
   resumed: 'it resumed an old TLS session',
   unknownKey: 'no tunnel has its key; if it is a peer, put the key into `peer.fingerprint` of its tunnel',
+};
+
+/** Why a path is gone or never came. */
+export function describePathEnd(reason: PathEnd): string {
+  return pathEnds[reason];
+}
+
+export type PathEnd = DropReason | LinkAddRefusal | 'noReply';
+
+const pathEnds: Record<PathEnd, string> = {
+  linkDown: 'A link of it is gone.',
+  linkRemoved: 'A link of it was taken out of the configuration.',
+  noMoreLinks: 'The peer has no such link.',
+  noReply: 'The peer did not answer the request for it.',
+  notNeeded: 'It is not needed any more.',
+  refused: 'The peer refused it.',
+  unspecified: 'No reason was given.',
 };
 
 const refusals: Record<OpenRefusal, string> = {

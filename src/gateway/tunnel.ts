@@ -28,7 +28,7 @@ import { Associations, type SpiPool } from './associations.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Links } from './links.ts';
 import { type RunEnd, SessionRunner } from './session-runner.ts';
-import { describeEnd, describeNote } from './session-words.ts';
+import { describeEnd, describeNote, describePathEnd } from './session-words.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
 
 export type TunnelState = 'connecting' | 'up' | 'down';
@@ -213,10 +213,13 @@ export class Tunnel {
       },
       pathAdded: (path) => this.paths.add(path),
       pathGone: (pathId, reason) => {
-        this.paths.remove(pathId, describeReason(reason));
+        this.paths.remove(pathId, describePathEnd(reason));
         this.#judge();
       },
-      noted: (note) => this.#controlError('BS_CONTROL_NOTE', describeNote(note)),
+      noted: (note) => {
+        // Both ends may drop a path at the same moment: then their notices cross.
+        if (note.kind !== 'unknownPath') this.#controlError('BS_CONTROL_NOTE', describeNote(note));
+      },
       ended: (end) => {
         this.#sessions.delete(runner);
         if (isOpen) return this.#ended(runner, end);
@@ -321,8 +324,4 @@ export class Tunnel {
   get #subject() {
     return { type: 'tunnel', name: this.config.name } as const;
   }
-}
-
-function describeReason(reason: string): string {
-  return `The peer says: ${reason}.`;
 }
