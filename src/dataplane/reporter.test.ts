@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Direction, VirtualTunnel } from '../../test/fixtures/virtual-tunnel.ts';
+import { MAX_PATHS } from '../tunnel/path/report.ts';
 
 const KEEPALIVE_MILLIS = 500;
 /** Longer than this no path may be called up over a line that carries nothing, unless answers took long before. */
@@ -152,6 +153,14 @@ describe('two ends', () => {
       tunnel.run(300);
     }
     assert.equal(text(tunnel), '');
+  });
+});
+
+describe('a tunnel', () => {
+  it('of as many paths as there may be reports on all of them, and takes no more', () => {
+    const tunnel = tunnelThatIsUp({ paths: MAX_PATHS });
+    assert.equal(tunnel.states().length, 2 * MAX_PATHS);
+    assert.throws(() => new VirtualTunnel({ paths: MAX_PATHS + 1 }), RangeError);
   });
 });
 

@@ -8,6 +8,7 @@ import type { Arena } from '../linux/arena.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
 import { Path } from '../tunnel/path/path.ts';
+import { MAX_PATHS } from '../tunnel/path/report.ts';
 import type { ScheduledPath } from '../tunnel/schedule.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
@@ -73,6 +74,7 @@ export class TunnelPlane {
     return undefined;
   }
 
+  /** @throws RangeError when there are as many as a report has room for */
   addPath(
     command: Extract<WorkerCommand, { kind: 'addPath' }>,
     socket: LinkSocket,
@@ -80,6 +82,7 @@ export class TunnelPlane {
     names: NameMemory,
     now: number,
   ): PlanePath {
+    if (this.paths.length === MAX_PATHS) throw new RangeError(`a tunnel has at most ${MAX_PATHS} paths`);
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
       weight: command.weight,

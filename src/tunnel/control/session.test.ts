@@ -10,7 +10,7 @@ import type { ControlMessage } from './messages.ts';
 import type { ControlLink } from './path-mapping.ts';
 import { PathNumbers } from './path-numbers.ts';
 import { createResponder, type ResponderSettings } from './responder.ts';
-import type { SessionEffect, SessionEnd, SessionEvent } from './session.ts';
+import { maxPaths, type SessionEffect, type SessionEnd, type SessionEvent } from './session.ts';
 import type { SessionMachine } from './session-machine.ts';
 
 function link(index: number, ...addresses: readonly string[]): ControlLink {
@@ -289,7 +289,7 @@ describe('links that come and go', () => {
         1000 + pathId,
       );
     }
-    assert.equal(of(exchange.responder, 'pathAdded').length, 64);
+    assert.equal(of(exchange.responder, 'pathAdded').length, maxPaths);
   });
 });
 

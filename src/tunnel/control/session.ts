@@ -6,6 +6,7 @@
  * answers nothing more. The caller sends what was to be sent, then closes the connection.
  */
 import type { Endpoint, IpAddress } from '../../network/ip-address.ts';
+import { MAX_PATHS } from '../path/report.ts';
 import type { HeaderProblem } from './bundle-header.ts';
 import type { EspKeyRequest, Role } from './key-schedule.ts';
 import type { DecodeProblem } from './message-codec.ts';
@@ -113,8 +114,8 @@ export type SessionTiming = {
   readonly keepaliveMillis: number;
 };
 
-/** A tunnel over more links than this is a mistake somewhere; it bounds what one peer can make the other hold. */
-export const maxPaths = 64;
+/** What a path report has room for; it bounds what one peer can make the other hold. */
+export const maxPaths = MAX_PATHS;
 
 /**
  * 10 s is past every retransmission of TCP that a working line needs. Keepalives cost a metered line about 1 kB a

@@ -16,8 +16,8 @@
 export const REPORT_VERSION = 1;
 export const REPORT_HEADER_LENGTH = 24;
 export const RECORD_LENGTH = 24;
-/** Paths of one tunnel at most: links of one side times addresses of the other, in reason. */
-export const MAX_PATHS = 16;
+/** Paths of one tunnel at most: a report of so many still fits into every packet, sealed and over IPv6. */
+export const MAX_PATHS = 32;
 export const REPORT_LONGEST = REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH;
 
 const ANSWER_AT_ONCE = 1;
