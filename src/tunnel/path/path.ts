@@ -50,7 +50,7 @@ export class Path {
   lastHeardAt = 0;
   lastSentAt = 0;
   readonly marks = new SendMarks();
-  /** Evidence of the last change to down: how long nothing was covered (µs) and how many probes went unanswered. */
+  /** Evidence of the last change to suspect or down: how long nothing was covered (µs) and how many probes went unanswered. */
   silentFor = 0;
   unanswered = 0;
 
@@ -175,6 +175,7 @@ export class Path {
     if (now < this.#pollAt()) return false;
     switch (this.state) {
       case 'up':
+        this.silentFor = now - this.marks.sentAt;
         return this.#enter('suspect', now);
       case 'suspect':
         this.silentFor = now - Math.min(this.marks.sentAt, this.since);
