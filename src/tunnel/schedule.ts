@@ -30,13 +30,16 @@ export function chargePath(paths: readonly ScheduledPath[], index: number, bytes
   chosen.clock += bytes / chosen.weight;
 }
 
-/** A path begins to carry: it starts level with the one furthest behind. */
+/**
+ * A path begins to carry: it starts level with the one furthest behind. Neither does it claim what it missed, nor does
+ * it wait for what it carried while the others did not.
+ */
 export function levelPath(paths: readonly ScheduledPath[], joining: ScheduledPath): void {
   let lowest = Number.POSITIVE_INFINITY;
   for (const other of paths) {
     if (other !== joining && other.path.state === 'up') lowest = Math.min(lowest, other.clock);
   }
-  if (lowest !== Number.POSITIVE_INFINITY) joining.clock = Math.max(joining.clock, lowest);
+  if (lowest !== Number.POSITIVE_INFINITY) joining.clock = lowest;
 }
 
 function furthestBehind(paths: readonly ScheduledPath[], state: string): number {
