@@ -82,6 +82,22 @@ describe('path mapping', () => {
     const after = text(mapPaths(left, remotes, before.map(placeOf)));
     assert.deepEqual(after.toSorted(), ['link1-0/4', 'link1-1/4', 'link2-2/4']);
   });
+
+  it('pairs links of the same number again, whatever stood in for one meanwhile', () => {
+    const remotes = remoteLinks('v4', 'v4');
+    const both = localLinks('v4', 'v4');
+    const meanwhile = mapPaths(both.slice(1), remotes);
+    assert.deepEqual(text(meanwhile).toSorted(), ['link1-0/4', 'link1-1/4']);
+    assert.deepEqual(text(mapPaths(both, remotes, meanwhile.map(placeOf))), ['link0-0/4', 'link1-1/4']);
+  });
+
+  it('never parts links of the same number to be even', () => {
+    const kept = [2, 3, 4].map(
+      (number) => ({ localLink: `link${number}`, remoteLinkIndex: 1, family: 4 }) as const,
+    );
+    const pairs = text(mapPaths(localLinks('v4', 'v4', 'v4', 'v4', 'v4'), remoteLinks('v4', 'v4'), kept));
+    assert.deepEqual(pairs.slice(0, 2), ['link0-0/4', 'link1-1/4']);
+  });
 });
 
 describe('path numbers', () => {

@@ -2,9 +2,10 @@
  * Which pairs of a link here and a link there become paths.
  *
  * Contract: per address family, of N links here and M links there, exactly max(N, M) pairs, so that every link of
- * each side is used; the side with fewer links is used in turn, evenly to within one. The same input gives the same
- * pairs, and pairs that exist already are kept where these laws allow it, so that one link's coming or going moves
- * few other paths. No pairs in a family that only one side has.
+ * each side is used; the side with fewer links is used in turn, evenly to within one. Links with the same number are
+ * partners: where lines are separate networks, no other pair may work. What is left over keeps the pairs that exist
+ * already where these laws allow it, so that one link's coming or going moves few other paths. The same input gives the
+ * same pairs. No pairs in a family that only one side has.
  * Source: seed row S4.5 ("associates already allocated links at the site with fewer links with the links at the
  * other site").
  */
@@ -34,7 +35,7 @@ export type PathPlace = {
   readonly family: IpFamily;
 };
 
-type Here = { readonly name: string; readonly address: IpAddress };
+type Here = { readonly name: string; readonly index: number; readonly address: IpAddress };
 
 export function mapPaths(
   links: readonly ControlLink[],
@@ -63,7 +64,7 @@ export function placeKey(place: PathPlace): string {
 
 function hereOf(link: ControlLink, family: IpFamily): Here[] {
   const address = link.addresses.find((candidate) => candidate.family === family);
-  return address === undefined ? [] : [{ name: link.name, address }];
+  return address === undefined ? [] : [{ name: link.name, index: link.index, address }];
 }
 
 function mapFamily(
@@ -78,11 +79,14 @@ function mapFamily(
     (place) => [hereNumber.get(place.localLink), thereNumber.get(place.remoteLinkIndex)] as const,
   );
   if (here.length >= there.length) {
-    const partners = spread(here.length, there.length, known);
+    const natural = here.map(({ index }) => thereNumber.get(index));
+    const partners = spread(natural, there.length, known);
     return here.map((link, number) => pairOf(link, there[partners[number]!]!));
   }
+  const numberOfIndex = new Map(here.map((link, number) => [link.index, number]));
+  const natural = there.map(({ linkIndex }) => numberOfIndex.get(linkIndex));
   const partners = spread(
-    there.length,
+    natural,
     here.length,
     known.map(([one, other]) => [other, one] as const),
   );
@@ -90,15 +94,15 @@ function mapFamily(
 }
 
 /**
- * For each of `many` things its partner among `few`: the known one if it is still there, else the least used; then
- * the uses are evened out. All numbers count from 0; `known` holds [of the many, of the few].
+ * For each of many things its partner among `few`: the natural one, else the known one if it is still there, else the
+ * least used; then the uses are evened out. All numbers count from 0; `known` holds [of the many, of the few].
  */
 function spread(
-  many: number,
+  natural: readonly (number | undefined)[],
   few: number,
   known: readonly (readonly [number | undefined, number | undefined])[],
 ): number[] {
-  const partners: (number | undefined)[] = new Array(many).fill(undefined);
+  const partners = [...natural];
   for (const [one, other] of known) {
     if (one !== undefined && other !== undefined) partners[one] ??= other;
   }
@@ -112,16 +116,22 @@ function spread(
     partners[number] = least;
     uses[least]! += 1;
   }
-  evenOut(partners, uses);
+  evenOut(partners, uses, natural);
   return partners as number[];
 }
 
-function evenOut(partners: (number | undefined)[], uses: number[]): void {
+/** Natural partners stay: of two with the same one, at most one is natural. */
+function evenOut(
+  partners: (number | undefined)[],
+  uses: number[],
+  natural: readonly (number | undefined)[],
+): void {
   for (;;) {
     const most = uses.indexOf(Math.max(...uses));
     const least = uses.indexOf(Math.min(...uses));
     if (uses[most]! - uses[least]! <= 1) return;
-    partners[partners.lastIndexOf(most)] = least;
+    partners[partners.findLastIndex((partner, one) => partner === most && natural[one] === undefined)] =
+      least;
     uses[most]! -= 1;
     uses[least]! += 1;
   }
