@@ -97,6 +97,23 @@ describe('a gateway whose second link changes', () => {
     for (const watch of Object.values(watches)) await watch.waitFor('linkUp');
   });
 
+  for (const side of ['a', 'b'] as const) {
+    it(`survives another address on the link of its control session, on side ${side}`, async () => {
+      const { namespace } = pair[side];
+      const { peer, generation } = await pair.a.tunnel();
+      const index = pair.sites.links.findIndex(({ plan }) =>
+        Object.values(plan.b.address).includes(peer.address ?? ''),
+      );
+      const [v4, v6] = (await pair[side].status()).links[index]!.addresses;
+      const other = outside(index, side === 'a' ? 21 : 22);
+      await namespace.ip(`address del ${v4}/24 dev wan${index}`, `address del ${v6}/64 dev wan${index}`);
+      await watches[side].waitFor('linkDown');
+      await namespace.addAddresses(`wan${index}`, `${other.v4}/24`, `${other.v6}/64`);
+      await watches[side].waitFor('linkUp', ({ evidence }) => evidence.addresses.includes(other.v4));
+      await pair.a.waitForTunnel((tunnel) => tunnel.generation > generation, HEAL_MILLIS);
+    });
+  }
+
   it('puts its routes and rules back when somebody deletes them', async () => {
     const { namespace } = pair.a;
     for (const words of [

@@ -47,6 +47,10 @@ export class SessionRunner {
     return this.#connection.remoteAddress;
   }
 
+  get local(): string {
+    return this.#connection.localAddress;
+  }
+
   start(): void {
     this.#connection.onData((bytes) => this.handle({ type: 'received', bytes }));
     this.#connection.onClose(() => this.handle({ type: 'closed' }));

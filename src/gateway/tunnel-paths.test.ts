@@ -5,6 +5,7 @@ import type { WorkerCommand } from '../dataplane/protocol.ts';
 import type { EventDetail } from '../journal/event.ts';
 import { parseIpAddress } from '../network/ip-address.ts';
 import type { SessionPath } from '../tunnel/control/session.ts';
+import type { PathState } from '../tunnel/path/path.ts';
 import type { GatewayContext } from './context.ts';
 import type { Links } from './links.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
@@ -28,6 +29,7 @@ function open(rates: Record<string, number | undefined>): Told {
   const links = {
     indexOf: (name: string) => configs.findIndex((config) => config.name === name),
     config: (name: string) => configs.find((config) => config.name === name),
+    families: () => [{ linkIndex: 0, family: 4, address: parseIpAddress('192.0.2.9') }],
   } as unknown as Links;
   return { commands, events, paths: new TunnelPaths(context, links, 0, 'sites', Object.keys(rates)) };
 }
@@ -49,6 +51,10 @@ const first = path(0, 'fibre', '192.0.2.1', '198.51.100.1');
 const second = path(1, 'fibre', '2001:db8::1', '2001:db8:1::1');
 const other = path(2, 'lte', '203.0.113.1', '198.51.100.1');
 
+function change(paths: TunnelPaths, path: number, from: PathState, to: PathState): void {
+  paths.stateChanged({ kind: 'pathState', tunnel: 0, path, from, to, evidence });
+}
+
 /** The weight that the worker has for each path in the end. */
 function weights(commands: readonly WorkerCommand[]): Record<number, number> {
   const known: Record<number, number> = {};
@@ -63,15 +69,34 @@ describe("a tunnel's paths", () => {
   it('share what their link weighs, so that a link with both families takes no more than another', () => {
     const { commands, paths } = open({ fibre: undefined, lte: undefined });
     for (const one of [first, second, other]) paths.add(one);
+    for (const id of [0, 1, 2]) change(paths, id, 'probing', 'up');
     assert.deepEqual(weights(commands), { 0: 0.5, 1: 0.5, 2: 1 });
   });
 
-  it('have the weight of a path of the link that is gone', () => {
+  it('have the weight of a path of the link that does not carry, or is gone', () => {
     const { commands, paths } = open({ fibre: 100e6, lte: 20e6 });
     for (const one of [first, second, other]) paths.add(one);
+    for (const id of [0, 1, 2]) change(paths, id, 'probing', 'up');
     assert.deepEqual(weights(commands), { 0: 50, 1: 50, 2: 20 });
-    paths.remove(0, 'test');
-    assert.deepEqual(weights(commands), { 1: 100, 2: 20 });
+    change(paths, 0, 'suspect', 'down');
+    assert.deepEqual(weights(commands), { 0: 100, 1: 100, 2: 20 });
+    change(paths, 0, 'down', 'up');
+    paths.remove(1, 'test');
+    assert.deepEqual(weights(commands), { 0: 100, 2: 20 });
+  });
+
+  it('that a new session does not ask for go', () => {
+    const { events, paths } = open({ fibre: undefined, lte: undefined });
+    for (const one of [first, second]) paths.add(one);
+    paths.sessionOpened();
+    paths.add(second);
+    paths.add(other);
+    paths.removeStale('test');
+    assert.deepEqual(
+      paths.status().map(({ id }) => id),
+      [1, 2],
+    );
+    assert.equal(events.at(-1)?.kind, 'pathRemoved');
   });
 
   it('are moved when they get another address, and left alone when they do not', () => {
@@ -91,28 +116,24 @@ describe("a tunnel's paths", () => {
   it('carry while they are up or in question', () => {
     const { paths } = open({ fibre: undefined, lte: undefined });
     for (const one of [first, other]) paths.add(one);
-    const change = (id: number, from: 'probing' | 'up' | 'suspect', to: 'up' | 'suspect' | 'down') =>
-      paths.stateChanged({ kind: 'pathState', tunnel: 0, path: id, from, to, evidence });
     assert.equal(paths.upCount, 0);
-    change(0, 'probing', 'up');
-    change(2, 'probing', 'up');
-    change(0, 'up', 'suspect');
+    change(paths, 0, 'probing', 'up');
+    change(paths, 2, 'probing', 'up');
+    change(paths, 0, 'up', 'suspect');
     assert.equal(paths.upCount, 2);
-    change(0, 'suspect', 'down');
+    change(paths, 0, 'suspect', 'down');
     assert.equal(paths.upCount, 1);
   });
 
   it('enter the journal with the figures of each change, but not each return from doubt', () => {
     const { events, paths } = open({ fibre: undefined });
     paths.add(first);
-    const change = (from: 'probing' | 'up' | 'suspect' | 'down', to: 'up' | 'suspect' | 'down') =>
-      paths.stateChanged({ kind: 'pathState', tunnel: 0, path: 0, from, to, evidence });
-    change('probing', 'up');
-    change('up', 'suspect');
-    change('suspect', 'up');
-    change('up', 'suspect');
-    change('suspect', 'down');
-    change('down', 'up');
+    change(paths, 0, 'probing', 'up');
+    change(paths, 0, 'up', 'suspect');
+    change(paths, 0, 'suspect', 'up');
+    change(paths, 0, 'up', 'suspect');
+    change(paths, 0, 'suspect', 'down');
+    change(paths, 0, 'down', 'up');
     assert.deepEqual(
       events.map(({ kind }) => kind),
       ['pathAdded', 'pathUp', 'pathSuspect', 'pathSuspect', 'pathDown', 'pathUp'],
@@ -149,5 +170,6 @@ describe("a tunnel's paths", () => {
     commands.length = 0;
     paths.refresh(new Set([0]));
     assert.deepEqual(commands, [{ kind: 'movePath', tunnel: 0, path: 0, socket: 0, remote: undefined }]);
+    assert.equal(paths.status()[0]?.local, '192.0.2.9');
   });
 });

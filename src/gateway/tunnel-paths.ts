@@ -26,6 +26,10 @@ type KnownPath = {
   state: PathState;
   since: string;
   downSince: number | undefined;
+  /** It is of an earlier session, and this one has not asked for it. */
+  stale: boolean;
+  /** What the worker was told. */
+  weight: number;
 };
 
 export class TunnelPaths {
@@ -52,7 +56,7 @@ export class TunnelPaths {
 
   /** How many carry. */
   get upCount(): number {
-    return [...this.#paths.values()].filter(({ state }) => state === 'up' || state === 'suspect').length;
+    return [...this.#paths.values()].filter(carries).length;
   }
 
   get size(): number {
@@ -71,6 +75,7 @@ export class TunnelPaths {
       this.#addNew(path.pathId, link, socket, place);
       return;
     }
+    known.stale = false;
     const unchanged =
       known.local === place.local && (place.remote === undefined || known.remote === place.remoteText);
     known.local = place.local;
@@ -92,10 +97,26 @@ export class TunnelPaths {
     for (const id of [...this.#paths.keys()]) this.remove(id, reason);
   }
 
+  /** A new session asks for the paths that it wants; the others wait for `removeStale`. */
+  sessionOpened(): void {
+    for (const path of this.#paths.values()) path.stale = true;
+  }
+
+  removeStale(reason: string): void {
+    for (const path of [...this.#paths.values()]) if (path.stale) this.remove(path.id, reason);
+  }
+
   /** Sockets were opened or closed: their paths start anew. */
   refresh(sockets: ReadonlySet<number>): void {
+    const addresses = new Map(
+      this.#links
+        .families()
+        .map(({ linkIndex, family, address }) => [socketId(linkIndex, family), address.text]),
+    );
     for (const path of this.#paths.values()) {
-      if (sockets.has(path.socket)) this.#move(path, undefined);
+      if (!sockets.has(path.socket)) continue;
+      path.local = addresses.get(path.socket) ?? path.local;
+      this.#move(path, undefined);
     }
   }
 
@@ -104,6 +125,7 @@ export class TunnelPaths {
     if (path === undefined) return;
     path.state = event.to;
     path.since = new Date().toISOString();
+    this.#shareLink(path.link);
     this.#journal(path, event.from, event.to, event.evidence);
   }
 
@@ -157,6 +179,8 @@ export class TunnelPaths {
       state: 'probing',
       since: new Date().toISOString(),
       downSince: undefined,
+      stale: false,
+      weight: this.#weightOn(link.name),
     };
     this.#paths.set(id, path);
     this.#context.worker.send({
@@ -166,10 +190,9 @@ export class TunnelPaths {
       socket,
       remote: place.remote,
       keepaliveMillis: link.keepaliveMillis,
-      weight: this.#weightOn(link.name),
+      weight: path.weight,
       counters,
     });
-    this.#shareLink(link.name);
     this.#context.record({
       kind: 'pathAdded',
       subject: this.#subject(path),
@@ -177,9 +200,9 @@ export class TunnelPaths {
     });
   }
 
-  /** All paths of a link together weigh what the link does. */
+  /** All paths of a link that carry weigh together what the link does. */
   #weightOn(link: string): number {
-    return (this.#weights.get(link) ?? 1) / Math.max(1, this.#pathsOn(link).length);
+    return (this.#weights.get(link) ?? 1) / Math.max(1, this.#pathsOn(link).filter(carries).length);
   }
 
   #pathsOn(link: string): KnownPath[] {
@@ -189,8 +212,10 @@ export class TunnelPaths {
   /** A path came or went: the link's others have less or more of it. */
   #shareLink(link: string): void {
     const weight = this.#weightOn(link);
-    for (const { id } of this.#pathsOn(link)) {
-      this.#context.worker.send({ kind: 'weightPath', tunnel: this.#tunnel, path: id, weight });
+    for (const path of this.#pathsOn(link)) {
+      if (path.weight === weight) continue;
+      path.weight = weight;
+      this.#context.worker.send({ kind: 'weightPath', tunnel: this.#tunnel, path: path.id, weight });
     }
   }
 
@@ -230,6 +255,10 @@ export class TunnelPaths {
   #subject(path: KnownPath) {
     return { type: 'path', tunnel: this.#name, id: path.id, link: path.link } as const;
   }
+}
+
+function carries({ state }: KnownPath): boolean {
+  return state === 'up' || state === 'suspect';
 }
 
 type Place = {

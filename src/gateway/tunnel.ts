@@ -22,7 +22,7 @@ import type { EspKey } from '../tunnel/control/key-schedule.ts';
 import { type CloseReason, capability } from '../tunnel/control/messages.ts';
 import { PathNumbers } from '../tunnel/control/path-numbers.ts';
 import { createResponder } from '../tunnel/control/responder.ts';
-import type { OpenedTunnel } from '../tunnel/control/session.ts';
+import { defaultSessionTiming, type OpenedTunnel } from '../tunnel/control/session.ts';
 import type { SessionMachine } from '../tunnel/control/session-machine.ts';
 import { Associations, type SpiPool } from './associations.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
@@ -42,6 +42,9 @@ const journalledEnds: ReadonlySet<RunEnd['kind']> = new Set([
   'refusedByPeer',
   'refusedHere',
 ]);
+
+/** After so long every path that a new session asks for was answered, or will never be. */
+const STALE_PATHS_MILLIS = defaultSessionTiming.replyTimeoutMillis + 2_000;
 
 /** A TUN device's queue counts superpackets; so many of 64 KiB are 30 MB, some milliseconds at full speed. */
 const DEVICE_QUEUE_PACKETS = 500;
@@ -85,6 +88,7 @@ export class Tunnel {
   #current: SessionRunner | undefined;
   #peerInstance: string | undefined;
   #upSinceMillis = 0;
+  #staleTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: TunnelParts, id: number, config: TunnelConfig, device: TunDevice) {
     this.id = id;
@@ -153,7 +157,12 @@ export class Tunnel {
   linksChanged(sockets: ReadonlySet<number>): void {
     this.paths.refresh(sockets);
     const links = this.#links.controlLinks(this.config.links);
-    for (const session of this.#sessions) session.handle({ type: 'linksChanged', links });
+    const addresses = new Set(links.flatMap((link) => link.addresses.map(({ text }) => text)));
+    for (const session of [...this.#sessions]) {
+      // A connection from an address that is gone would hang until its timeouts, and nothing could be agreed meanwhile.
+      if (addresses.has(session.local)) session.handle({ type: 'linksChanged', links });
+      else session.handle({ type: 'closed' });
+    }
   }
 
   workerEvent(event: WorkerEvent): void {
@@ -177,6 +186,7 @@ export class Tunnel {
 
   close(reason: CloseReason): void {
     for (const session of [...this.#sessions]) session.handle({ type: 'close', reason });
+    clearTimeout(this.#staleTimer);
     this.#associations.clear();
     this.paths.removeAll('The tunnel was closed.');
     this.#context.worker.send({ kind: 'removeTunnel', tunnel: this.id });
@@ -236,6 +246,7 @@ export class Tunnel {
     this.#current = runner;
     this.peerAddress = runner.remote;
     this.#meetInstance(opened);
+    this.#expectPaths();
     const finishChecksums = (opened.capabilities & capability.unfinishedChecksums) === 0;
     this.#associations.install(opened, open, seal, finishChecksums, this.config.rekey.packets);
     this.generation = opened.generation;
@@ -251,6 +262,15 @@ export class Tunnel {
       const evidence = { generation: opened.generation, reason: 'new session' };
       this.#context.record({ kind: 'tunnelRekeyed', subject: this.#subject, evidence });
     }
+  }
+
+  #expectPaths(): void {
+    this.paths.sessionOpened();
+    clearTimeout(this.#staleTimer);
+    this.#staleTimer = setTimeout(() => {
+      this.paths.removeStale('The new session does not use it.');
+      this.#judge();
+    }, STALE_PATHS_MILLIS);
   }
 
   /** A peer that started anew knows nothing of the paths that there were. */
