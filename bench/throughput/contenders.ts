@@ -39,7 +39,8 @@ const entries: readonly Entry[] = [
       return wireguardGo('wireguard-go', '/usr/bin/wireguard-go', `${version} (as installed)`);
     },
   },
-  { id: 'openvpn', find: openvpn },
+  { id: 'openvpn', find: () => openvpn('defaults') },
+  { id: 'openvpn-fast-io', find: () => openvpn('fast-io') },
 ];
 
 export const contenderIds: readonly string[] = entries.map(({ id }) => id);

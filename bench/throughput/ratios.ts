@@ -51,6 +51,13 @@ const definitions: readonly RatioDefinition[] = [
     target: { atLeast: 6 },
   },
   {
+    id: 'singleOverOpenvpnFastIo',
+    title: 'one stream: Backstay ÷ OpenVPN with fast-io',
+    measure: 'single',
+    of: 'backstay-1',
+    over: 'openvpn-fast-io',
+  },
+  {
     id: 'singleOverPlain',
     title: 'one stream: Backstay ÷ no tunnel',
     measure: 'single',

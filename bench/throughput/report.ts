@@ -25,7 +25,8 @@ export type ThroughputReport = {
   readonly rows: readonly Row[];
   /** Ratio id to value. */
   readonly ratios: Readonly<Record<string, number>>;
-  readonly targets: readonly Ratio[];
+  /** The same with title and, where there is one, target. */
+  readonly comparisons: readonly Ratio[];
   readonly leftOut: readonly string[];
 };
 
@@ -48,7 +49,7 @@ export function composeReport(
     settings: facts.settings,
     rows,
     ratios: Object.fromEntries(ratios.map(({ id, value }) => [id, rounded(value)])),
-    targets: ratios.filter(({ target }) => target !== undefined),
+    comparisons: ratios,
     leftOut: [...facts.leftOut, ...failures.map(({ id, reason }) => `${id} failed: ${reason}`)],
   };
 }
@@ -79,15 +80,15 @@ export function reportMarkdown(report: ThroughputReport): string {
     '',
     markdownTable(head, rows),
     '',
-    markdownTable(['ratio', 'value', 'target'], report.targets.map(targetRow)),
+    markdownTable(['ratio', 'value', 'target'], report.comparisons.map(ratioRow)),
     ...(report.leftOut.length === 0 ? [] : ['', ...report.leftOut.map((line) => `- ${line}`)]),
     '',
   ].join('\n');
 }
 
-function targetRow({ title, value, target, met }: Ratio): string[] {
-  const wanted =
-    target === undefined ? '' : 'atLeast' in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
+function ratioRow({ title, value, target, met }: Ratio): string[] {
+  if (target === undefined) return [title, value.toFixed(2), ''];
+  const wanted = 'atLeast' in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
   return [title, value.toFixed(2), `${wanted} ${met ? 'met' : 'missed'}`];
 }
 
