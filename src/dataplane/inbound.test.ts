@@ -128,7 +128,7 @@ describe('refused and counted is', () => {
     const bench = openBench();
     const packet = seal(packet4, nextHeader.ipv4);
     let refused = 0;
-    for (let length = 1; length < 60; length++) {
+    for (let length = 0; length < 60; length++) {
       if (length >= 36 && length % 4 === 0) continue;
       bench.fromLink(packet.subarray(0, length));
       refused++;
@@ -255,10 +255,13 @@ describe('refused and counted is', () => {
     const bench = openBench();
     const plain = new Uint8Array(24);
     for (const padding of [23, 24, 255]) {
-      plain.set([padding, nextHeader.ipv4], 22);
-      bench.fromLink(sealWithTrailer(plain));
+      for (const following of [nextHeader.ipv4, nextHeader.none]) {
+        plain.set([padding, following], 22);
+        bench.fromLink(sealWithTrailer(plain));
+      }
     }
-    assertRefused(bench, 'refusedMalformedInner', 3);
+    assert.deepEqual(bench.reports, []);
+    assertRefused(bench, 'refusedMalformedInner', 6);
   });
 });
 
