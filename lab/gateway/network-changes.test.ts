@@ -14,6 +14,8 @@ import { TcpStream } from './tcp-stream.ts';
 
 /** Function, not speed: a look at the network, a new session and a few probes take a second or two. */
 const HEAL_MILLIS = 8_000;
+/** After so long the far side knows as well, and sends over the other link only. */
+const NOTICE_MILLIS = 500;
 /** A connection over the other link may stall for as long as a path may be in question. */
 const LONGEST_STALL_MILLIS = 3_000;
 /** Tables of the links, by their index. */
@@ -49,6 +51,7 @@ describe('a gateway whose second link changes', () => {
       await namespace.ip('link set wan1 down');
       const down = await watches[side].waitFor('linkDown');
       assert.match(down.evidence.reason, /switched off/);
+      await sleep(NOTICE_MILLIS);
       await assertHostsReach(pair.sites);
       await namespace.ip('link set wan1 up');
       // The kernel forgets IPv6 addresses with the interface; a machine's network configuration gives them again.
@@ -92,6 +95,7 @@ describe('a gateway whose second link changes', () => {
       const down = await watch.waitFor('linkDown');
       assert.match(down.evidence.reason, /no interface wan1/);
     }
+    await sleep(NOTICE_MILLIS);
     await assertHostsReach(pair.sites);
     await pair.sites.link(1).repair();
     for (const watch of Object.values(watches)) await watch.waitFor('linkUp');
@@ -100,7 +104,7 @@ describe('a gateway whose second link changes', () => {
   for (const side of ['a', 'b'] as const) {
     it(`survives another address on the link of its control session, on side ${side}`, async () => {
       const { namespace } = pair[side];
-      const { peer, generation } = await pair.a.tunnel();
+      const { peer } = await pair.a.tunnel();
       const index = pair.sites.links.findIndex(({ plan }) =>
         Object.values(plan.b.address).includes(peer.address ?? ''),
       );
@@ -110,7 +114,6 @@ describe('a gateway whose second link changes', () => {
       await watches[side].waitFor('linkDown');
       await namespace.addAddresses(`wan${index}`, `${other.v4}/24`, `${other.v6}/64`);
       await watches[side].waitFor('linkUp', ({ evidence }) => evidence.addresses.includes(other.v4));
-      await pair.a.waitForTunnel((tunnel) => tunnel.generation > generation, HEAL_MILLIS);
     });
   }
 
