@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { openEsp } from '../../lab/esp-reference.ts';
+import {
+  assertSamePackets,
+  cutNaively,
+  encode,
+  flag,
+  headerLength,
+  type InnerPacket,
+  innerPackets,
+  transportStart,
+} from '../../test/fixtures/inner-packet.ts';
+import { PacketBench } from '../../test/fixtures/packet-bench.ts';
+import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
+import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
+import { segmentation, VIRTIO_HEADER_LENGTH, writeVirtioHeader } from '../tunnel/offload/virtio-header.ts';
+
+const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
+
+const benches: PacketBench[] = [];
+after(() => {
+  for (const bench of benches) bench.close();
+});
+
+function openBench({ finish = false, withKeys = true } = {}): PacketBench {
+  const bench = new PacketBench();
+  benches.push(bench);
+  if (withKeys) bench.sealWith(keys, finish);
+  return bench;
+}
+
+/** As a device gives it: cut into segments of `size` by us, or a single packet when that is 0. */
+function onDevice(packet: InnerPacket, size: number): Uint8Array {
+  const bytes = encode(packet, 'pseudo');
+  const whole = new Uint8Array(VIRTIO_HEADER_LENGTH + bytes.length);
+  whole.set(bytes, VIRTIO_HEADER_LENGTH);
+  const tcp = packet.family === 4 ? segmentation.tcp4 : segmentation.tcp6;
+  writeVirtioHeader(new DataView(whole.buffer), 0, {
+    flags: 1,
+    segmentation: size === 0 ? segmentation.none : packet.transport === 'tcp' ? tcp : segmentation.udp,
+    headerLength: headerLength(packet),
+    segmentSize: size,
+    checksumStart: transportStart(packet),
+    checksumOffset: packet.transport === 'tcp' ? 16 : 6,
+  });
+  return whole;
+}
+
+/** Whatever came out at the link, message by message. */
+function messages(bench: PacketBench): Uint8Array[] {
+  const all: Uint8Array[] = [];
+  for (let one = bench.toLink(); one !== undefined; one = bench.toLink()) all.push(one);
+  return all;
+}
+
+/** Takes messages apart by the lengths that the packets must have, and opens each. */
+function opened(sent: readonly Uint8Array[], lengths: readonly number[], from = 1n): Uint8Array[] {
+  const stream = Buffer.concat(sent);
+  let at = 0;
+  const payloads = lengths.map((length, index) => {
+    const sequence = from + BigInt(index);
+    const judged = openEsp(keys, stream.subarray(at, at + sealedLength(length)), sequence);
+    assert.ok(judged.valid, judged.valid ? '' : `packet ${index}: ${judged.reason}`);
+    assert.equal(judged.sequence, sequence);
+    at += sealedLength(length);
+    return Uint8Array.from(judged.payload);
+  });
+  assert.equal(at, stream.length, 'nothing more was sent');
+  return payloads;
+}
+
+const [sample] = fc.sample(
+  innerPackets(fc.constant(0)).filter(({ family }) => family === 4),
+  { numRuns: 1, seed: 21 },
+) as [InnerPacket];
+const base: InnerPacket = { ...sample, transport: 'tcp', flags: flag.ack };
+
+function packetOf(length: number, of: InnerPacket = base): InnerPacket {
+  return { ...of, payload: new Uint8Array(length).fill(length) };
+}
+
+describe('packets from the device', () => {
+  it('are sealed one by one, in order, as any implementation opens them', () => {
+    const reads = fc.array(
+      fc.tuple(innerPackets(fc.integer({ min: 1, max: 5000 })), fc.constantFrom(0, 100, 700, 1380)),
+      { minLength: 1, maxLength: 8 },
+    );
+    const bench = openBench();
+    let sentBefore = 0;
+    const property = fc.property(reads, fc.boolean(), (row, finish) => {
+      bench.sealWith(keys, finish);
+      const expected = row.flatMap(([packet, size]) =>
+        (size === 0 ? [packet] : cutNaively(packet, size)).map((segment) =>
+          encode(segment, finish ? 'complete' : 'pseudo'),
+        ),
+      );
+      bench.fromDevice(...row.map(([packet, size]) => onDevice(packet, size)));
+      const sent = messages(bench);
+      assertSamePackets(
+        opened(
+          sent,
+          expected.map(({ length }) => length),
+        ),
+        expected,
+      );
+      assert.equal(bench.count('innerSentPackets') - sentBefore, expected.length);
+      sentBefore += expected.length;
+    });
+    fc.assert(property, { numRuns: 30 });
+  });
+
+  it('say whether they are IPv4, IPv6, or of an open checksum', () => {
+    for (const [finish, family, following] of [
+      [true, 4, nextHeader.ipv4],
+      [true, 6, nextHeader.ipv6],
+      [false, 4, nextHeader.unfinishedChecksum],
+      [false, 6, nextHeader.unfinishedChecksum],
+    ] as const) {
+      const bench = openBench({ finish });
+      const addresses = { source: new Uint8Array(family === 4 ? 4 : 16), destination: new Uint8Array(16) };
+      const packet = { ...packetOf(50), family, ipOptions: new Uint8Array(0), ...addresses };
+      const whole = { ...packet, destination: addresses.source };
+      bench.fromDevice(onDevice(whole, 0));
+      const judged = openEsp(keys, Buffer.from(bench.toLink() ?? []), 1n);
+      assert.equal(judged.valid && judged.nextHeader, following);
+    }
+  });
+});
+
+describe('a burst', () => {
+  /** The packets of each message, by the lengths of all packets in order; fails when a border lies within one. */
+  function bursts(sent: readonly Uint8Array[], lengths: readonly number[]): number[][] {
+    const sizes = lengths.map(sealedLength);
+    return sent.map((message) => {
+      const burst: number[] = [];
+      for (let left = message.length; left > 0; left -= burst.at(-1) as number)
+        burst.push(sizes.shift() ?? assert.fail());
+      return burst;
+    });
+  }
+
+  it('holds packets of one size, but for a shorter last one, and not too many', () => {
+    const lengths = fc.array(
+      fc.oneof(fc.constant(1000), fc.constant(100), fc.integer({ min: 1, max: 1400 })),
+      { minLength: 1, maxLength: 16 },
+    );
+    const sizes = fc.constantFrom(0, 0, 20, 90, 1380);
+    const bench = openBench();
+    const property = fc.property(lengths, sizes, (row, size) => {
+      const packets = row.map((length) => packetOf(size === 0 ? length : length * 10));
+      bench.fromDevice(...packets.map((packet) => onDevice(packet, size)));
+      const inner = packets.flatMap((packet) => (size === 0 ? [packet] : cutNaively(packet, size)));
+      const sent = messages(bench);
+      for (const burst of bursts(
+        sent,
+        inner.map((packet) => encode(packet, 'pseudo').length),
+      )) {
+        assert.ok(burst.length <= BURST_CAPACITY);
+        const [first] = burst as [number];
+        assert.ok(
+          burst.slice(0, -1).every((length) => length === first),
+          `${burst}`,
+        );
+        assert.ok((burst.at(-1) as number) <= first);
+      }
+      for (const message of sent) assert.ok(message.length <= BURST_BYTES);
+    });
+    fc.assert(property, { numRuns: 60 });
+  });
+
+  it('of a full read is divided evenly', () => {
+    const bench = openBench();
+    const packet = packetOf(65_000);
+    bench.fromDevice(onDevice(packet, 1380));
+    const sent = messages(bench);
+    assert.equal(sent.length, 2);
+    assert.ok((sent[1] as Uint8Array).length > 0.8 * (sent[0] as Uint8Array).length);
+  });
+
+  it('goes out as single datagrams where the kernel does not take it apart', () => {
+    const bench = openBench();
+    bench.path.segmented = false;
+    bench.fromDevice(onDevice(packetOf(5000), 1000));
+    assert.deepEqual(
+      messages(bench).map(({ length }) => length),
+      new Array(5).fill(sealedLength(1000 + headerLength(base))),
+    );
+  });
+
+  it('is judged by its newest packet and charged to its path', () => {
+    const bench = openBench();
+    bench.fromDevice(onDevice(packetOf(5000), 1000));
+    assert.equal(bench.path.path.marks.count, 1);
+    assert.equal(bench.path.path.marks.cover(keys.spi, 4), 0);
+    assert.equal(bench.path.path.marks.cover(keys.spi, 5), 1);
+    assert.equal(bench.path.clock, 5 * sealedLength(1000 + headerLength(base)));
+  });
+});
+
+describe('dropped and counted is', () => {
+  it('what comes before there are keys', () => {
+    const bench = openBench({ withKeys: false });
+    bench.fromDevice(onDevice(packetOf(10), 0));
+    assert.deepEqual([messages(bench).length, bench.count('droppedNoKeys')], [0, 1]);
+  });
+
+  it('what no path can take', () => {
+    for (const lacking of ['path', 'address'] as const) {
+      const bench = openBench();
+      if (lacking === 'address') bench.path.nameLength = 0;
+      else bench.tunnel.paths.length = 0;
+      bench.fromDevice(onDevice(packetOf(3000), 1000));
+      assert.deepEqual([messages(bench).length, bench.count('droppedNoPath')], [0, 3]);
+    }
+  });
+
+  it('what is no IP packet', () => {
+    const bench = openBench();
+    bench.fromDevice(new Uint8Array(60), new Uint8Array(11));
+    assert.deepEqual([messages(bench).length, bench.count('droppedNotIp')], [0, 2]);
+  });
+
+  it('what a path in trouble refuses, and the path is told', () => {
+    const bench = openBench();
+    bench.cutLink();
+    bench.fromDevice(onDevice(packetOf(3000), 1000));
+    assert.equal(bench.count('droppedSendFailed'), 3);
+    assert.deepEqual(bench.failedPaths, [0]);
+  });
+
+  it('what a full socket does not take, without blame for the path', () => {
+    const bench = openBench();
+    for (let read = 0; read < 40; read++) bench.fromDevice(onDevice(packetOf(60_000), 1380));
+    assert.ok(bench.count('droppedSendBusy') > 0);
+    assert.deepEqual(bench.failedPaths, []);
+    messages(bench);
+    bench.fromDevice(onDevice(packetOf(100), 0));
+    assert.equal(messages(bench).length, 1);
+  });
+});
+
+describe('a packet of our own', () => {
+  it('goes over the path that was named, and gives its number', () => {
+    const bench = openBench();
+    const input = bench.arena.reserve(64);
+    bench.arena.bytes.fill(5, input, input + 30);
+    for (const sequence of [1, 2, 3]) {
+      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input, 30), sequence);
+      const judged = openEsp(keys, Buffer.from(bench.toLink() ?? []), BigInt(sequence));
+      assert.ok(judged.valid);
+      assert.equal(judged.nextHeader, nextHeader.none);
+      assert.deepEqual(judged.payload, Buffer.alloc(30, 5));
+    }
+  });
+
+  it('that cannot be sent is 0: no keys, no address, no socket', () => {
+    const input = (bench: PacketBench) => bench.arena.reserve(64);
+    const noKeys = openBench({ withKeys: false });
+    const noAddress = openBench();
+    noAddress.path.nameLength = 0;
+    for (const bench of [noKeys, noAddress]) {
+      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input(bench), 30), 0);
+      assert.deepEqual(bench.failedPaths, []);
+    }
+    const cut = openBench();
+    cut.cutLink();
+    assert.equal(cut.outbound.sendOwn(cut.tunnel, cut.path, input(cut), 30), 0);
+    assert.deepEqual(cut.failedPaths, [0]);
+  });
+});
