@@ -13,9 +13,16 @@ import {
   transportStart,
 } from '../../test/fixtures/inner-packet.ts';
 import { PacketBench } from '../../test/fixtures/packet-bench.ts';
+import { refuseSegmentation } from '../../test/fixtures/refused-segmentation.ts';
+import { Arena } from '../linux/arena.ts';
+import { DatagramReceiver, RECEIVE_SLOTS, RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
+import { closeFd } from '../linux/file-descriptor.ts';
+import { localPort, openUdpSocket } from '../linux/udp-socket.ts';
 import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { segmentation, VIRTIO_HEADER_LENGTH, writeVirtioHeader } from '../tunnel/offload/virtio-header.ts';
+import { pathSlot } from './counters.ts';
+import { setRemote } from './tunnel-plane.ts';
 
 const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
 
@@ -187,6 +194,36 @@ describe('a burst', () => {
       messages(bench).map(({ length }) => length),
       new Array(5).fill(sealedLength(1000 + headerLength(base))),
     );
+  });
+
+  it('that the kernel refuses to take apart goes out again as single datagrams, and so do those after it', {
+    skip: process.getuid?.() !== 0 && 'binding to an interface needs root',
+  }, () => {
+    const bench = openBench();
+    const address = Uint8Array.of(127, 0, 0, 1);
+    const [sending, receiving] = [0, 0].map((port) =>
+      openUdpSocket({ interfaceName: 'lo', address, port, mark: 0 }),
+    ) as [number, number];
+    try {
+      refuseSegmentation(sending, bench.arena);
+      bench.path.socket = { id: 1, fd: sending };
+      setRemote(bench.path, { address, port: localPort(receiving) }, bench.arena);
+      const receiver = new DatagramReceiver(new Arena(RECEIVER_ARENA_BYTES));
+      const calls = () => bench.path.counters[pathSlot.sendCalls];
+      for (const burst of [1, 2, 3]) {
+        bench.fromDevice(onDevice(packetOf(5000), 1000));
+        assert.equal(bench.path.segmented, false);
+        assert.equal(calls(), burst);
+        let bytes = 0;
+        for (let slot = receiver.receive(receiving) - 1; slot >= 0; slot--) bytes += receiver.length(slot);
+        receiver.rearm(RECEIVE_SLOTS);
+        assert.equal(bytes, 5 * sealedLength(1000 + headerLength(base)));
+      }
+      assert.deepEqual([bench.count('droppedSendFailed'), bench.failedPaths], [0, []]);
+    } finally {
+      closeFd(sending);
+      closeFd(receiving);
+    }
   });
 
   it('is judged by its newest packet and charged to its path', () => {
