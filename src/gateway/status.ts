@@ -2,7 +2,7 @@
 import type { DropReason, LinkStatus, Status, TunnelCounters, TunnelStatus } from '../api/status.ts';
 import { readCounters, tunnelCounters } from '../dataplane/counters.ts';
 import { version } from '../version.ts';
-import type { GatewayContext } from './context.ts';
+import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export function composeStatus(
@@ -21,7 +21,7 @@ export function composeStatus(
 }
 
 function tunnelStatus(tunnel: Tunnel): TunnelStatus {
-  const { config, lastRekeyMillis } = tunnel;
+  const { config, rekeyedAtMillis } = tunnel;
   const paths = tunnel.paths.status();
   return {
     name: config.name,
@@ -36,13 +36,15 @@ function tunnelStatus(tunnel: Tunnel): TunnelStatus {
     since: tunnel.since,
     ...(tunnel.reason !== undefined && { reason: tunnel.reason }),
     generation: tunnel.generation,
-    ...(lastRekeyMillis !== undefined && rekeyTimes(tunnel, lastRekeyMillis)),
+    ...(rekeyedAtMillis !== undefined && rekeyTimes(tunnel, rekeyedAtMillis)),
     counters: countersOf(tunnel, paths),
     paths,
   };
 }
 
-function rekeyTimes(tunnel: Tunnel, lastRekeyMillis: number): { lastRekey: string; nextRekey: string } {
+/** From a clock that does not jump: an hour that was set back is not an hour without new keys. */
+function rekeyTimes(tunnel: Tunnel, rekeyedAtMillis: number): { lastRekey: string; nextRekey: string } {
+  const lastRekeyMillis = Date.now() - (monotonicMillis() - rekeyedAtMillis);
   return {
     lastRekey: new Date(lastRekeyMillis).toISOString(),
     nextRekey: new Date(lastRekeyMillis + tunnel.config.rekey.afterMillis).toISOString(),

@@ -69,7 +69,8 @@ export class Tunnel {
   since = new Date().toISOString();
   reason: string | undefined;
   generation = 0;
-  lastRekeyMillis: number | undefined;
+  /** Monotonic. */
+  rekeyedAtMillis: number | undefined;
   peerAddress: string | undefined;
   /** Largest inner packet: the smaller of the two ends' wishes. */
   mtu: number;
@@ -254,7 +255,7 @@ export class Tunnel {
       this.mtu = opened.innerMtu;
       this.#mtuAgreed();
     }
-    this.lastRekeyMillis = Date.now();
+    this.rekeyedAtMillis = monotonicMillis();
     if (previous !== undefined && previous !== runner) {
       previous.handle({ type: 'close', reason: 'rekeyed' });
     }

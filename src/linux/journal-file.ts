@@ -23,8 +23,8 @@ import type { Journal, JournalEntry } from '../journal/journal.ts';
 /** With four files 16 MiB: some 60,000 entries, and little enough for a small state partition. */
 const defaultMaxFileBytes = 4 * 1024 * 1024;
 const defaultFileCount = 4;
-/** A full disk is rarely free again within seconds, and an operator who made room wants to see it soon. */
-const defaultRetryMillis = 30_000;
+/** An operator who made room wants to see it soon, and a write that fails costs nothing. */
+const defaultRetryMillis = 5_000;
 
 type Options = { maxFileBytes?: number; fileCount?: number; retryMillis?: number };
 
