@@ -41,10 +41,11 @@ export class Dialler {
     this.#tunnel = tunnel;
   }
 
-  want(): void {
+  want(when: 'now' | 'later'): void {
     if (this.#closed) return;
     this.#wanted = true;
-    this.#plan.hurry(monotonicMillis());
+    if (when === 'now') this.#plan.hurry(monotonicMillis());
+    else this.#plan.refused(monotonicMillis());
     this.#pump();
   }
 
@@ -123,7 +124,7 @@ export class Dialler {
     this.#journalled.clear();
     this.#plan.succeeded(way);
     clearTimeout(this.#rekeyTimer);
-    this.#rekeyTimer = setTimeout(() => this.want(), this.#tunnel.config.rekey.afterMillis);
+    this.#rekeyTimer = setTimeout(() => this.want('now'), this.#tunnel.config.rekey.afterMillis);
   }
 
   #failed(way: DialWay, failure: Failure): void {

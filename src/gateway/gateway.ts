@@ -78,7 +78,7 @@ export class Gateway {
       await this.stop('as found').catch(() => {});
       throw error;
     }
-    for (const dialler of this.#diallers.values()) dialler.want();
+    for (const dialler of this.#diallers.values()) dialler.want('now');
   }
 
   async stop(leave: Leave): Promise<void> {
@@ -86,6 +86,8 @@ export class Gateway {
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
     await this.#looking;
+    // A look that was under way has set it again.
+    clearTimeout(this.#retryTimer);
     for (const dialler of this.#diallers.values()) dialler.close();
     for (const tunnel of this.#tunnels) tunnel.close('shutdown');
     // Closing a listener cuts its sessions off; the farewell should be on its way by then.
@@ -141,7 +143,7 @@ export class Gateway {
     for (const [id, device] of this.#devices.open(network).entries()) {
       const config = this.#context.config.tunnels[id];
       if (config === undefined) continue;
-      const wantsSession = () => this.#diallers.get(tunnel)?.want();
+      const wantsSession = (when: 'now' | 'later') => this.#diallers.get(tunnel)?.want(when);
       const mtuAgreed = () => this.#lookSoon();
       const parts = { context: this.#context, links: this.#links, spis, wantsSession, mtuAgreed };
       const tunnel: Tunnel = new Tunnel(parts, id, config, device);

@@ -54,7 +54,8 @@ export type TunnelParts = {
   readonly context: GatewayContext;
   readonly links: Links;
   readonly spis: SpiPool;
-  readonly wantsSession: () => void;
+  /** `later`: the peer has just left, and is back in half a second at the earliest. */
+  readonly wantsSession: (when: 'now' | 'later') => void;
   readonly mtuAgreed: () => void;
 };
 
@@ -82,7 +83,7 @@ export class Tunnel {
   readonly #pathNumbers = new PathNumbers();
   readonly #instance = randomBytes(TUNNEL_INSTANCE_BYTES);
   /** Called when an initiator should dial: the session ended, keys are due, no path carries. */
-  readonly #wantsSession: () => void;
+  readonly #wantsSession: (when: 'now' | 'later') => void;
   /** Called when the ends agreed on another MTU than the device has. */
   readonly #mtuAgreed: () => void;
   readonly #sessions = new Set<SessionRunner>();
@@ -90,6 +91,7 @@ export class Tunnel {
   #peerInstance: string | undefined;
   #upSinceMillis = 0;
   #staleTimer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(parts: TunnelParts, id: number, config: TunnelConfig, device: TunDevice) {
     this.id = id;
@@ -128,6 +130,7 @@ export class Tunnel {
 
   /** The peer called, with the right key. */
   accept(connection: ControlSession, sessionLinkIndex: number): void {
+    if (this.#closed) return connection.close();
     const create = (inboundSpi: number) =>
       createResponder({
         verdict: this.role === 'responder' ? 'ok' : 'notResponder',
@@ -181,11 +184,12 @@ export class Tunnel {
 
   /** Our sending keys are used up. Only the initiator can open a session; it does when its own is closed. */
   rekey(): void {
-    if (this.role === 'initiator') this.#wantsSession();
+    if (this.role === 'initiator') this.#wantsSession('now');
     else this.#current?.handle({ type: 'close', reason: 'rekeyed' });
   }
 
   close(reason: CloseReason): void {
+    this.#closed = true;
     for (const session of [...this.#sessions]) session.handle({ type: 'close', reason });
     clearTimeout(this.#staleTimer);
     this.#associations.clear();
@@ -290,8 +294,9 @@ export class Tunnel {
     if (end.kind === 'closedHere') return;
     if (journalledEnds.has(end.kind)) this.#sessionError(end);
     if (!wasCurrent) return;
-    if (end.kind === 'closedByPeer' && end.reason === 'shutdown') this.#peerLeft();
-    this.#wantsSession();
+    const left = end.kind === 'closedByPeer' && end.reason === 'shutdown';
+    if (left) this.#peerLeft();
+    this.#wantsSession(left ? 'later' : 'now');
   }
 
   #peerLeft(): void {
@@ -306,7 +311,7 @@ export class Tunnel {
     else if (!carrying && this.state === 'up') {
       this.#enter('down', 'No path carries.');
       // The peer may have lost our keys with its power: only a new session can tell.
-      this.#wantsSession();
+      this.#wantsSession('now');
     }
   }
 
