@@ -68,24 +68,25 @@ export class Outbound {
     this.#superpacket = new Superpacket(arena.data);
   }
 
-  /** @param now µs. @returns how many reads brought something */
-  drain(tunnel: TunnelPlane, now: number): number {
+  /** @param now µs */
+  drain(tunnel: TunnelPlane, now: number): void {
     this.#tunnel = tunnel;
     this.#now = now;
     const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
+    const silent = now >= this.#quietUntil;
     let reads = 0;
     while (reads < READ_BUDGET) {
       const length = readFd(tunnel.tunFd, this.#arena.address + virtio, READ_LENGTH);
       if (length <= VIRTIO_HEADER_LENGTH) break;
       reads++;
       this.#forward(tunnel, virtio, this.#packet + length - VIRTIO_HEADER_LENGTH);
-      // The first packet after silence goes out before we ask for another: it is somebody's question or answer.
-      if (this.#bytes >= LARGE_BURST || (reads === 1 && now >= this.#quietUntil)) this.#send();
+      if (this.#bytes >= LARGE_BURST) this.#send();
+      // The first packet after silence is somebody's question or answer: it goes out before we ask for another.
+      if (silent) break;
     }
     if (reads > 0) this.#quietUntil = now + QUIET_MICROS;
     this.#send();
     count(tunnel.counters, tunnelSlot.tunReads, reads);
-    return reads;
   }
 
   /** Seals and sends one packet of our own over a given path. @returns its sequence number; 0 when it was not sent */

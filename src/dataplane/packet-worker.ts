@@ -5,8 +5,6 @@
  * what is due by the clock. It never returns to an event loop; the main thread reaches it by a wake event and a port.
  * Source: design, "The data plane".
  */
-import type { MessagePort } from 'node:worker_threads';
-import { receiveMessageOnPort } from 'node:worker_threads';
 import { Arena } from '../linux/arena.ts';
 import { RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { Epoll } from '../linux/epoll.ts';
@@ -17,7 +15,6 @@ import { type Arrival, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
 import { Plane } from './plane.ts';
 import type { RemoteAddress, WorkerCommand, WorkerEvent } from './protocol.ts';
-import { rehearse } from './rehearsal.ts';
 import { Reporter } from './reporter.ts';
 import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
@@ -31,14 +28,15 @@ const ID = 0x0fff_ffff;
 /** Socket addresses, nonces and associated data of all tunnels: 28 and 24 bytes each. */
 const SMALL_ARENA_BYTES = 1024 * 1024;
 
-/**
- * After a packet the worker looks again without sleeping for this long (µs): an answer that comes at once is then not
- * delayed by waking up. Longer would take time from the programs that talk through the tunnel.
- */
-const SPIN_MICROS = 0;
+/** How the worker hears from the main thread and answers it. */
+export type WorkerLine = {
+  /** The next command, if there is one. */
+  receive(): WorkerCommand | undefined;
+  tell(event: WorkerEvent): void;
+};
 
 export class PacketWorker {
-  readonly #port: MessagePort;
+  readonly #line: WorkerLine;
   readonly #wake: WakeEvent;
   readonly #epoll = new Epoll();
   readonly #arena = new Arena(RECEIVER_ARENA_BYTES + OUTBOUND_ARENA_BYTES + SMALL_ARENA_BYTES);
@@ -52,8 +50,9 @@ export class PacketWorker {
   #serviceAt = 0;
   #stopped = false;
 
-  constructor(port: MessagePort, wake: WakeEvent, counters: SharedArrayBuffer) {
-    this.#port = port;
+  /** @param wake readable when there are commands */
+  constructor(line: WorkerLine, wake: WakeEvent, counters: SharedArrayBuffer) {
+    this.#line = line;
     this.#wake = wake;
     this.#counters = new Float64Array(counters);
     this.#plane = new Plane(
@@ -94,61 +93,63 @@ export class PacketWorker {
   }
 
   run(): void {
-    rehearse();
-    this.#tell({ kind: 'ready' });
-    let busyUntil = 0;
-    while (!this.#stopped) {
-      const spinning = this.#now < busyUntil;
-      const ready = this.#epoll.wait(spinning ? 0 : this.#timeoutMillis());
-      this.#now = clockMicros();
-      if (ready > 0 && this.#serve(ready)) busyUntil = this.#now + SPIN_MICROS;
-      if (this.#now >= this.#serviceAt) this.#service();
-    }
-    this.#tell({ kind: 'stopped' });
+    this.#line.tell({ kind: 'ready' });
+    while (!this.#stopped) this.turn();
+    this.#line.tell({ kind: 'stopped' });
   }
 
-  /** @returns whether packets were among what was ready */
-  #serve(ready: number): boolean {
+  /** Sleeps until something is ready or due, and does it. */
+  turn(): void {
+    const ready = this.#epoll.wait(this.#timeoutMillis());
+    this.#now = clockMicros();
+    if (ready > 0) this.#serve(ready);
+    if (this.#now >= this.#serviceAt) this.#service();
+  }
+
+  /** Ends what `run` would have used; for a worker that never ran. */
+  close(): void {
+    this.#plane.close();
+    this.#epoll.close();
+  }
+
+  #serve(ready: number): void {
     count(this.#counters, workerSlot.wakeups);
-    let packets = false;
     for (let index = 0; index < ready; index++) {
       const token = this.#epoll.token(index);
-      if (token >= TUNNEL) packets = this.#drainTunnel(token & ID) || packets;
-      else if (token >= SOCKET) packets = this.#drainSocket(token & ID) || packets;
+      if (token >= TUNNEL) this.#drainTunnel(token & ID);
+      else if (token >= SOCKET) this.#drainSocket(token & ID);
       else if (token === WAKE) this.#drainCommands();
       else this.#reportWatched();
     }
-    return packets;
   }
 
-  #drainTunnel(id: number): boolean {
+  #drainTunnel(id: number): void {
     const tunnel = this.#plane.tunnels.get(id);
-    return tunnel !== undefined && this.#outbound.drain(tunnel, this.#now) > 0;
+    if (tunnel === undefined) return;
+    this.#outbound.drain(tunnel, this.#now);
   }
 
-  #drainSocket(id: number): boolean {
+  #drainSocket(id: number): void {
     const socket = this.#plane.sockets.get(id);
-    if (socket === undefined || socket.fd < 0) return false;
-    return this.#inbound.drain(socket, this.#now) > 0;
+    if (socket === undefined || socket.fd < 0) return;
+    this.#inbound.drain(socket, this.#now);
   }
 
   #drainCommands(): void {
     this.#wake.clear();
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port);
-      if (received === undefined) return;
-      this.#carryOut(received.message as WorkerCommand);
+    for (let command = this.#line.receive(); command !== undefined; command = this.#line.receive()) {
+      this.#carryOut(command);
     }
   }
 
   #carryOut(command: WorkerCommand): void {
     try {
       if (command.kind === 'watch') this.#watch(command.fd);
-      else if (command.kind === 'release') this.#tell({ kind: 'released', ticket: command.ticket });
+      else if (command.kind === 'release') this.#line.tell({ kind: 'released', ticket: command.ticket });
       else if (command.kind === 'stop') this.#stopped = true;
       else this.#plane.carryOut(command);
     } catch (error) {
-      this.#tell({ kind: 'trouble', message: `${command.kind}: ${String(error)}` });
+      this.#line.tell({ kind: 'trouble', message: `${command.kind}: ${String(error)}` });
     }
     this.#inbound.forget();
     this.#serviceAt = 0;
@@ -162,7 +163,7 @@ export class PacketWorker {
   #reportWatched(): void {
     // The main thread drains it and asks again: a descriptor that stays readable would not let the worker sleep.
     this.#epoll.remove(this.#watchedFd);
-    this.#tell({ kind: 'watched' });
+    this.#line.tell({ kind: 'watched' });
   }
 
   #reportArrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number): void {
@@ -177,17 +178,17 @@ export class PacketWorker {
     tunnel.counters[tunnelSlot.sendingSequence] = association.sequence;
     if (association.sequence < association.packetLimit || tunnel.rekeyAsked) return;
     tunnel.rekeyAsked = true;
-    this.#tell({ kind: 'rekeyDue', tunnel: tunnel.id, spi: association.spi });
+    this.#line.tell({ kind: 'rekeyDue', tunnel: tunnel.id, spi: association.spi });
   }
 
   #activated(tunnel: TunnelPlane, spi: number): void {
-    this.#tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
+    this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
     // Probes that could not be sent without keys are due.
     this.#dueAt(0);
   }
 
   #pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
-    this.#tell({
+    this.#line.tell({
       kind: 'pathState',
       tunnel: tunnel.id,
       path: path.path.id,
@@ -203,7 +204,7 @@ export class PacketWorker {
   }
 
   #pathMoved(tunnel: TunnelPlane, path: PlanePath, remote: RemoteAddress): void {
-    this.#tell({ kind: 'pathMoved', tunnel: tunnel.id, path: path.path.id, remote });
+    this.#line.tell({ kind: 'pathMoved', tunnel: tunnel.id, path: path.path.id, remote });
   }
 
   #service(): void {
@@ -221,10 +222,6 @@ export class PacketWorker {
   #timeoutMillis(): number {
     if (this.#serviceAt === Number.POSITIVE_INFINITY) return -1;
     return Math.max(0, Math.ceil((this.#serviceAt - this.#now) / 1000));
-  }
-
-  #tell(event: WorkerEvent): void {
-    this.#port.postMessage(event);
   }
 }
 

@@ -83,6 +83,10 @@ export class Plane {
     }
   }
 
+  close(): void {
+    for (const id of [...this.tunnels.keys()]) this.#removeTunnel(id);
+  }
+
   #addTunnel(command: Extract<WorkerCommand, { kind: 'addTunnel' }>): void {
     const tunnel = new TunnelPlane(command);
     this.tunnels.set(tunnel.id, tunnel);

@@ -14,8 +14,8 @@ test('a packet path that harms packets is found out', options, (t) => {
   let harmed = 0;
   t.mock.method(Outbound.prototype, 'drain', function (this: Outbound, ...args: Parameters<typeof drain>) {
     harmed++;
-    // The second packet never leaves.
-    return harmed === 2 ? 0 : drain.apply(this, args);
+    // From the second packet on nothing leaves.
+    if (harmed < 2) drain.apply(this, args);
   });
   assert.throws(() => rehearse(5), { code: 'BS_SELF_TEST_FAILED' });
 });

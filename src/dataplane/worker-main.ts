@@ -1,9 +1,10 @@
 /** Entry of the worker thread: takes over what `worker-handle` made and runs until told to stop. */
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { BackstayError } from '../errors.ts';
 import { WakeEvent } from '../linux/wake-event.ts';
-import { PacketWorker } from './packet-worker.ts';
-import type { WorkerEvent } from './protocol.ts';
+import { PacketWorker, type WorkerLine } from './packet-worker.ts';
+import type { WorkerCommand, WorkerEvent } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 
 export type WorkerData = {
   readonly port: MessagePort;
@@ -13,7 +14,12 @@ export type WorkerData = {
 
 const { port, wakeFd, counters } = workerData as WorkerData;
 try {
-  new PacketWorker(port, WakeEvent.adopt(wakeFd), counters).run();
+  rehearse();
+  const line: WorkerLine = {
+    receive: () => receiveMessageOnPort(port)?.message as WorkerCommand | undefined,
+    tell: (event) => port.postMessage(event),
+  };
+  new PacketWorker(line, WakeEvent.adopt(wakeFd), counters).run();
 } catch (error) {
   // An error crosses threads as a plain object: its code would be lost.
   const code = error instanceof BackstayError ? error.code : 'BS_INTERNAL';

@@ -7,6 +7,7 @@
 import { BackstayError } from '../errors.ts';
 import { Arena } from './arena.ts';
 import { bind, errno, errnoName, errnoValue } from './ffi.ts';
+import { closeFd } from './file-descriptor.ts';
 
 const epollCreate = bind<(flags: number) => number>('int epoll_create1(int flags)');
 const epollControl = bind<(epoll: number, operation: number, fd: number, event: number) => number>(
@@ -60,6 +61,10 @@ export class Epoll {
     const error = errno();
     if (error === errnoValue.EINTR) return 0;
     throw new BackstayError('BS_INTERNAL', `epoll_wait failed (${errnoName(error)}).`);
+  }
+
+  close(): void {
+    closeFd(this.#fd);
   }
 
   token(index: number): number {
