@@ -2,7 +2,7 @@
  * A packet worker with fixed keys and no daemon around it: the packet path alone, for the judges of the wire format.
  *
  * Usage: node lab/packet-path.ts '<json>' with
- * {tun, mtu, spiIn, spiOut, keyIn, keyOut (hex, 36 bytes: key and salt), finish, innerSources: [{hex, length}],
+ * {tun, spiIn, spiOut, keyIn, keyOut (hex, 36 bytes: key and salt), finish, innerSources: [{hex, length}],
  *  paths: [{interface, local (hex), port, remote (hex), remotePort}]}
  * Prints `ready` and runs until its standard input ends; then prints its counters as JSON.
  */
