@@ -80,6 +80,9 @@ function tunError(name: string, step: string): BackstayError {
     const message = `There is an interface ${name} of another kind.`;
     return new BackstayError('BS_INTERFACE_FOREIGN', message, { place: name });
   }
+  if (error === errnoValue.ENOTTY && step === 'TUNSETIFF') {
+    return new BackstayError('BS_TUN_UNAVAILABLE', '/dev/net/tun is not what it should be.', { place: name });
+  }
   if (error === errnoValue.EINVAL || error === errnoValue.ENOTTY) {
     return new BackstayError('BS_KERNEL_TOO_OLD', `Its TUN devices lack ${step}.`, { place: name });
   }
