@@ -16,17 +16,22 @@ export type Reception = {
   readonly memoryBytes: number;
 };
 
-const hostileReasons = ['replayed', 'authFailed', 'malformed', 'unknownSpi', 'spoofedInner'] as const;
+const tunnelReasons = ['replayed', 'authFailed', 'malformed', 'spoofedInner'] as const;
 
 export function receptionOf(status: Status): Reception {
+  const { refusedDatagrams } = status.gateway;
   const counters = status.tunnels.map((tunnel) => tunnel.counters);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return {
     innerIn: sum(counters.map(({ innerPacketsIn }) => innerPacketsIn)),
     innerOut: sum(counters.map(({ innerPacketsOut }) => innerPacketsOut)),
-    refused: Object.fromEntries(
-      hostileReasons.map((reason) => [reason, sum(counters.map(({ drops }) => drops[reason] ?? 0))]),
-    ),
+    refused: {
+      ...Object.fromEntries(
+        tunnelReasons.map((reason) => [reason, sum(counters.map(({ drops }) => drops[reason] ?? 0))]),
+      ),
+      notOfAnyTunnel: refusedDatagrams.malformed,
+      unknownSpi: refusedDatagrams.unknownSpi,
+    },
     memoryBytes: status.gateway.memoryBytes,
   };
 }

@@ -22,6 +22,8 @@ export type GatewayStatus = {
   readonly startedAt: string;
   /** Resident memory of the process. */
   readonly memoryBytes: number;
+  /** Datagrams on the links' ports that belong to no tunnel, since the daemon started. */
+  readonly refusedDatagrams: { readonly malformed: number; readonly unknownSpi: number };
 };
 
 export type LinkStatus = {
@@ -76,7 +78,6 @@ export const dropReasons = {
   replayed: 'an outer packet came a second time, or long after its time',
   authFailed: 'an outer packet was changed on its way or made by a stranger',
   malformed: 'a packet breaks the rules of its format',
-  unknownSpi: 'an outer packet belongs to no association',
   spoofedInner: 'an inner packet from the peer has a source address outside `networks`',
   noPath: 'no path is up to carry the packet',
   tooBig: 'an inner packet exceeds the MTU and may not be fragmented',

@@ -15,7 +15,10 @@ export function formatStatus(status: Status, palette: Palette): string {
 
 function formatGateway({ gateway, time }: Status, palette: Palette): string {
   const running = formatMillis(Date.parse(time) - Date.parse(gateway.startedAt));
-  return `${palette.strong(`Gateway ${gateway.name}`)}: version ${gateway.version}, process ${gateway.pid}, running for ${running}, memory ${formatBytes(gateway.memoryBytes)}\n`;
+  const { malformed, unknownSpi } = gateway.refusedDatagrams;
+  const strangers =
+    malformed + unknownSpi === 0 ? '' : `, ${formatCount(malformed + unknownSpi)} foreign datagrams refused`;
+  return `${palette.strong(`Gateway ${gateway.name}`)}: version ${gateway.version}, process ${gateway.pid}, running for ${running}, memory ${formatBytes(gateway.memoryBytes)}${strangers}\n`;
 }
 
 function formatLinks(links: readonly LinkStatus[], palette: Palette): string {

@@ -6,7 +6,7 @@
  */
 import type { Arena } from '../linux/arena.ts';
 import { BURST_BYTES, BURST_CAPACITY, DatagramSender } from '../linux/datagram-sender.ts';
-import { errnoValue } from '../linux/ffi.ts';
+import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
 import { ESP_PAYLOAD_OFFSET, nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
@@ -52,6 +52,8 @@ export class Outbound {
   #tunnel: TunnelPlane | undefined;
   #path: PlanePath | undefined;
   #pathIndex = 0;
+  /** Whether the read at hand has its path. */
+  #chosen = false;
   #count = 0;
   #bytes = 0;
   #size = 0;
@@ -68,15 +70,17 @@ export class Outbound {
     this.#superpacket = new Superpacket(arena.data);
   }
 
-  /** @param now µs */
-  drain(tunnel: TunnelPlane, now: number): void {
+  /** @param now µs. @returns false when the device is gone */
+  drain(tunnel: TunnelPlane, now: number): boolean {
     this.#tunnel = tunnel;
     this.#now = now;
     const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
     const silent = now >= this.#quietUntil;
     let reads = 0;
+    let there = true;
     while (reads < READ_BUDGET) {
       const length = readFd(tunnel.tunFd, this.#arena.address + virtio, READ_LENGTH);
+      if (length < 0) there = errno() === errnoValue.EAGAIN;
       if (length <= VIRTIO_HEADER_LENGTH) break;
       reads++;
       this.#forward(tunnel, virtio, this.#packet + length - VIRTIO_HEADER_LENGTH);
@@ -87,6 +91,7 @@ export class Outbound {
     if (reads > 0) this.#quietUntil = now + QUIET_MICROS;
     this.#send();
     count(tunnel.counters, tunnelSlot.tunReads, reads);
+    return there;
   }
 
   /** Seals and sends one packet of our own over a given path. @returns its sequence number; 0 when it was not sent */
@@ -96,13 +101,14 @@ export class Outbound {
     const sealed = association.seal(input, length, nextHeader.none, this.#burst);
     if (sealed === 0) return 0;
     if (!this.#transmit(path, sealed, sealed)) {
-      this.#listener.sendFailed(tunnel, path);
+      this.#sendFailed(tunnel, path, 1);
       return 0;
     }
     return association.sequence;
   }
 
   #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
+    this.#chosen = false;
     const association = tunnel.outbound;
     if (association === undefined) {
       count(tunnel.counters, tunnelSlot.droppedNoKeys);
@@ -142,7 +148,9 @@ export class Outbound {
   }
 
   #begin(tunnel: TunnelPlane, size: number): boolean {
-    const index = choosePath(tunnel.paths);
+    // What came in one read stays together: its second burst on another path would only overtake the first.
+    const index = this.#chosen ? this.#pathIndex : choosePath(tunnel.paths);
+    this.#chosen = true;
     const path = index < 0 ? undefined : tunnel.paths[index];
     if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
       count(tunnel.counters, tunnelSlot.droppedNoPath);
@@ -191,8 +199,11 @@ export class Outbound {
     ) {
       return false;
     }
-    path.segmented = false;
-    return sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, false);
+    const withoutOffload = sender.error === errnoValue.EIO;
+    const sent = sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, false);
+    // EINVAL may be this burst's own fault: where its datagrams are refused as well, nothing was learnt of the device.
+    if (sent || withoutOffload) path.segmented = false;
+    return sent;
   }
 
   #sendFailed(tunnel: TunnelPlane, path: PlanePath, packets: number): void {

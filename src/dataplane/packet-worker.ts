@@ -126,7 +126,9 @@ export class PacketWorker {
   #drainTunnel(id: number): void {
     const tunnel = this.#plane.tunnels.get(id);
     if (tunnel === undefined) return;
-    this.#outbound.drain(tunnel, this.#now);
+    if (this.#outbound.drain(tunnel, this.#now)) return;
+    // A deleted device stays readable for ever. The main thread sees it go by the route monitor and brings another.
+    this.#epoll.remove(tunnel.tunFd);
   }
 
   #drainSocket(id: number): void {

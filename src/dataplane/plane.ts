@@ -58,6 +58,7 @@ export class Plane {
       case 'changeDevice':
         return this.#changeDevice(command);
       case 'addInbound':
+        this.associations.get(command.spi)?.close();
         this.associations.set(command.spi, new InboundAssociation(this.#memory, command));
         return;
       case 'removeInbound':

@@ -20,6 +20,7 @@ import { SpiPool } from './associations.ts';
 import type { GatewayContext } from './context.ts';
 import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
+import { HostileWatch } from './hostile-watch.ts';
 import { LinkSockets } from './link-sockets.ts';
 import { Links } from './links.ts';
 import { NetworkJournal } from './network-journal.ts';
@@ -47,6 +48,7 @@ export class Gateway {
   readonly #diallers = new Map<Tunnel, Dialler>();
   readonly #listeners: ControlListeners;
   readonly #journal: NetworkJournal;
+  readonly #hostileWatch: HostileWatch;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -63,6 +65,7 @@ export class Gateway {
     this.#devices = new TunnelDevices(context.config.tunnels);
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);
+    this.#hostileWatch = new HostileWatch(context, this.#tunnels);
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
@@ -83,6 +86,7 @@ export class Gateway {
 
   async stop(leave: Leave): Promise<void> {
     this.#stopping = true;
+    this.#hostileWatch.close();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
     await this.#looking;

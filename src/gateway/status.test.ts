@@ -6,7 +6,10 @@ import type { GatewayContext } from './context.ts';
 import { composeStatus } from './status.ts';
 import type { Tunnel } from './tunnel.ts';
 
-const context = { config: { gateway: { name: 'lyon' } } } as unknown as GatewayContext;
+const context = {
+  config: { gateway: { name: 'lyon' } },
+  worker: { counters: () => ({ refusedMalformed: 5, refusedUnknownSpi: 6 }) },
+} as unknown as GatewayContext;
 const path = { rxPackets: 10, rxBytes: 1000, txPackets: 20, txBytes: 3000 };
 
 function tunnel(figures: Partial<Record<TunnelCounter, number>> = {}, more: object = {}): Tunnel {
@@ -44,6 +47,7 @@ describe('the status', () => {
       [gateway.name, gateway.pid, gateway.startedAt],
       ['lyon', process.pid, '2026-11-20T11:00:00.000Z'],
     );
+    assert.deepEqual(gateway.refusedDatagrams, { malformed: 5, unknownSpi: 6 });
     assert.ok(Math.abs(Date.parse(time) - Date.now()) < 1000);
   });
 

@@ -12,9 +12,17 @@ export function composeStatus(
   tunnels: readonly Tunnel[],
 ): Status {
   const { name } = context.config.gateway;
+  const refused = context.worker.counters();
   return {
     time: new Date().toISOString(),
-    gateway: { name, version, pid: process.pid, startedAt, memoryBytes: process.memoryUsage.rss() },
+    gateway: {
+      name,
+      version,
+      pid: process.pid,
+      startedAt,
+      memoryBytes: process.memoryUsage.rss(),
+      refusedDatagrams: { malformed: refused.refusedMalformed, unknownSpi: refused.refusedUnknownSpi },
+    },
     links,
     tunnels: tunnels.map(tunnelStatus),
   };
@@ -63,7 +71,6 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
       figures.refusedUnknownPayload +
       figures.droppedNotIp +
       figures.reportsRefused,
-    unknownSpi: 0,
     spoofedInner: figures.refusedForeignSource,
     noPath: figures.droppedNoPath + figures.droppedNoKeys,
     tooBig: figures.droppedTooBig,
