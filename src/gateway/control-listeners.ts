@@ -77,8 +77,9 @@ export class ControlListeners {
     return this.#tunnels.find((tunnel) => tunnel.config.peer.fingerprint === fingerprint);
   }
 
-  #refused({ address, reason: code, fingerprint }: HandshakeRefusal): void {
-    const reason = describeStranger(code);
+  #refused(refusal: HandshakeRefusal): void {
+    const { address, fingerprint } = refusal;
+    const reason = describeStranger(refusal, this.#context.identity.fingerprint);
     const evidence = fingerprint === undefined ? { reason } : { reason, fingerprint };
     this.#context.record({ kind: 'peerRefused', subject: { type: 'peer', address }, evidence });
   }

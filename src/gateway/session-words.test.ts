@@ -10,6 +10,7 @@ import {
   describePathEnd,
   describeRefusal,
   describeStranger,
+  describeUnmet,
   type PathEnd,
 } from './session-words.ts';
 
@@ -65,12 +66,19 @@ describe('the words for a session', () => {
       /^Another key\. .*peer\.fingerprint/,
     );
     assert.equal(describeDialFailure(failure('timeout', 'No answer.')), 'No answer.');
-    assert.match(describeStranger('unknownKey'), /peer\.fingerprint/);
+    assert.match(
+      describeStranger({ reason: 'unknownKey', code: undefined }, fingerprint),
+      /peer\.fingerprint/,
+    );
+    const broken = describeStranger({ reason: 'handshakeFailed', code: 'ECONNRESET' }, fingerprint);
+    assert.ok(broken.includes(`peer.fingerprint: ${fingerprint}`), broken);
+    assert.ok(describeUnmet(fingerprint).includes(`peer.fingerprint: ${fingerprint}`));
   });
 
   it('are there for every reason of a refusal and of the end of a path', () => {
     const strangers: RefusalReason[] = ['tooManyPending', 'handshakeTimeout', 'noCertificate', 'resumed'];
-    for (const reason of strangers) assert.ok(describeStranger(reason).length > 10);
+    for (const reason of strangers)
+      assert.ok(describeStranger({ reason, code: 'X' }, fingerprint).length > 10);
     const ends = [...Object.keys(dropReason), ...Object.keys(linkAddResult), 'noReply'].filter(
       (it) => it !== 'ok',
     );

@@ -61,10 +61,18 @@ export function describeRefusal(end: RunEnd, fingerprint: string): string {
   return `The peer does not know this gateway's key: its tunnel to us needs \`peer.fingerprint: ${fingerprint}\`.`;
 }
 
-/** Why a caller was turned away. */
-export function describeStranger(reason: RefusalReason): string {
-  return strangers[reason];
+/** The peer called, saw our key and left without a word. @param fingerprint our own */
+export function describeUnmet(fingerprint: string): string {
+  return `The peer called and left: does its tunnel to us have \`peer.fingerprint: ${fingerprint}\`?`;
 }
+
+/** Why a caller was turned away. @param fingerprint our own */
+export function describeStranger({ reason, code }: StrangerRefusal, fingerprint: string): string {
+  if (reason !== 'handshakeFailed' || code !== 'ECONNRESET') return strangers[reason];
+  return `it broke the TLS handshake off; if it is a peer, its tunnel to us needs \`peer.fingerprint: ${fingerprint}\``;
+}
+
+type StrangerRefusal = { readonly reason: RefusalReason; readonly code: string | undefined };
 
 const strangers: Record<RefusalReason, string> = {
   tooManyPending: 'too many handshakes at a time',

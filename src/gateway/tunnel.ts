@@ -28,7 +28,7 @@ import { Associations, type SpiPool } from './associations.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Links } from './links.ts';
 import { type RunEnd, SessionRunner } from './session-runner.ts';
-import { describeEnd, describeNote, describePathEnd } from './session-words.ts';
+import { describeEnd, describeNote, describePathEnd, describeUnmet } from './session-words.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
 
 export type TunnelState = 'connecting' | 'up' | 'down';
@@ -142,6 +142,9 @@ export class Tunnel {
       });
     this.#run(connection, create, (end) => {
       if (end !== undefined && journalledEnds.has(end.kind)) this.#sessionError(end);
+      // Of several attempts of a peer one asks, the others leave; when none has asked, it has not found our key.
+      if (end?.kind === 'connectionLost' && this.generation === 0)
+        this.#controlError('BS_PEER_REFUSED', this.#unmet);
     });
   }
 
@@ -345,6 +348,10 @@ export class Tunnel {
 
   #controlError(code: string, message: string): void {
     this.#context.record({ kind: 'controlError', subject: this.#subject, evidence: { code, message } });
+  }
+
+  get #unmet(): string {
+    return describeUnmet(this.#context.identity.fingerprint);
   }
 
   get #subject() {
