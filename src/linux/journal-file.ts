@@ -10,6 +10,7 @@ import {
   appendFileSync,
   closeSync,
   fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -24,7 +25,7 @@ import type { Journal, JournalEntry } from '../journal/journal.ts';
 const defaultMaxFileBytes = 4 * 1024 * 1024;
 const defaultFileCount = 4;
 /** An operator who made room wants to see it soon, and a write that fails costs nothing. */
-const defaultRetryMillis = 5_000;
+const defaultRetryMillis = 2_000;
 
 type Options = { maxFileBytes?: number; fileCount?: number; retryMillis?: number };
 
@@ -80,7 +81,7 @@ export class JournalFile {
   #append(entry: JournalEntry): void {
     const line = formatEntryLine(entry);
     const fd = this.#roomFor(Buffer.byteLength(line));
-    appendFileSync(fd, line);
+    appendWhole(fd, line, this.#sizeBytes);
     this.#sizeBytes += Buffer.byteLength(line);
     this.#writtenSequence = Math.max(this.#writtenSequence, entry.sequence);
   }
@@ -175,6 +176,24 @@ export class JournalFile {
       }
     }
     return texts.join('\n');
+  }
+}
+
+/** A full disk may take half a line: that half goes again. */
+function appendWhole(fd: number, line: string, sizeBytes: number): void {
+  try {
+    appendFileSync(fd, line);
+  } catch (error) {
+    cutBack(fd, sizeBytes);
+    throw error;
+  }
+}
+
+function cutBack(fd: number, sizeBytes: number): void {
+  try {
+    ftruncateSync(fd, sizeBytes);
+  } catch {
+    // Then half a line stays, and whoever reads the file leaves it out.
   }
 }
 
