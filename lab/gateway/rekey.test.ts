@@ -62,7 +62,9 @@ describe('a tunnel that gets new keys', () => {
     const { generation, lastRekey = '', nextRekey = '' } = await pair.a.tunnel();
     assert.ok(Math.abs(Date.parse(nextRekey) - Date.parse(lastRekey) - 10_000) < 50);
     await pair.sites.gatewayB.nft(closedControlPort);
-    const failed = await watch.waitFor('rekeyFailed', undefined, 20_000);
+    const stream = await TcpStream.start(pair.sites, { bytesPerSecond: BYTES_PER_SECOND });
+    const failed = await watch.waitFor('rekeyFailed', undefined, 12_000);
+    await stream.finish();
     assert.equal(failed.evidence.generation, generation + 1);
     assert.match(failed.evidence.reason, /did not answer in time/);
     const during = await pair.a.tunnel();

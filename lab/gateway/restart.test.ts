@@ -2,15 +2,18 @@
  * Daemons that end, die, or stand still, and what the peer, the machine and the connections inside notice of it.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCatalogue } from '../../src/errors.ts';
 import { readIdentity } from '../../src/linux/identity.ts';
 import { privateNetworks, type Side } from '../addressing.ts';
 import { gatewayConfig, tunnelInterface } from '../gateway-configs.ts';
 import { type GatewayDaemon, waitUntilUp } from '../gateways.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { type MachineState, machineState } from './machine-state.ts';
+import { program, withMounts } from './refusal.ts';
 import { assertHostsReach, openSitePair, type SitePair } from './site-pair.ts';
 import { TcpStream } from './tcp-stream.ts';
 
@@ -90,6 +93,67 @@ describe('a daemon', () => {
     });
   }
 
+  it('whose packet worker fails ends with one line, and leaves its network closed for the next start', async () => {
+    const { child, namespace } = pair.b;
+    const peer = await JournalWatch.start(pair.a);
+    const quiet = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=epoll_wait'];
+    const fault = await namespace.spawn('strace', [
+      ...quiet,
+      '-e',
+      'inject=epoll_wait:error=EBADF',
+      '-p',
+      `${child.pid}`,
+    ]);
+    const { status } = await child.exited;
+    await fault.exited;
+    assert.equal(status, errorCatalogue.BS_INTERNAL.exitStatus);
+    assert.match(
+      child.output,
+      /^Backstay .* runs as site-b\.\nBS_INTERNAL packet worker: .*epoll_wait.*\.\n$/,
+    );
+    await peer.waitFor('tunnelDown', ({ evidence }) => evidence.reason === 'The peer shut down.');
+    const left = await machineState(namespace);
+    assert.match(left['IPv4 routes'] ?? '', new RegExp(`"unreachable","dst":"${privateNetworks.a.v4}"`));
+    await pair.b.start();
+    await waitUntilUp(pair, HEAL_MILLIS);
+    await assertHostsReach(pair.sites);
+  });
+
+  it('whose disk is full goes on, says so, and writes down what was missing when there is room again', async () => {
+    await pair.b.child.stop();
+    const { state, config } = pair.b.files;
+    const small = withMounts(`mount -t tmpfs -o size=64k,mode=700 none ${state}`);
+    const [first = '', ...rest] = [...small, program, 'run', '--config', config];
+    const daemon = await pair.b.namespace.spawn(first, rest);
+    await daemon.waitFor(/runs as/);
+    await waitUntilUp(pair, HEAL_MILLIS);
+    const inside = `/proc/${daemon.pid}/root${state}`;
+    fillUp(join(inside, 'filler'));
+    const watch = await JournalWatch.start(pair.b);
+    // The last page of the journal has room for some more.
+    for (let change = 0; change < 5 && (await watch.of('diskTrouble')).length === 0; change++)
+      await changeLink(pair);
+    const trouble = await watch.waitFor('diskTrouble', undefined, 0);
+    assert.match(trouble.evidence.reason, /ENOSPC/);
+    await assertHostsReach(pair.sites);
+    rmSync(join(inside, 'filler'));
+    await watch.waitFor('diskRecovered', undefined, HEAL_MILLIS);
+    const written = readFileSync(join(inside, 'journal.jsonl'), 'utf8').trim().split('\n');
+    // An entry that is repeated is written again.
+    const sequences = [
+      ...new Set(written.map((line) => (JSON.parse(line) as { sequence: number }).sequence)),
+    ];
+    const [oldest = 0] = sequences;
+    assert.deepEqual(
+      sequences.toSorted((one, another) => one - another),
+      sequences.map((_, index) => oldest + index),
+      'nothing is missing',
+    );
+    assert.equal((await daemon.stop()).status, 0);
+    await pair.b.start();
+    await waitUntilUp(pair, HEAL_MILLIS);
+  });
+
   it('that is killed leaves what a start with another configuration takes away', async () => {
     await kill(pair.a);
     const fingerprints = {
@@ -119,6 +183,23 @@ describe('a daemon', () => {
 async function kill(daemon: GatewayDaemon): Promise<void> {
   daemon.kill();
   await daemon.child.exited;
+}
+
+function fillUp(file: string): void {
+  try {
+    for (;;) appendFileSync(file, Buffer.alloc(1024));
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+}
+
+/** Something for the journals of both sides. */
+async function changeLink(pair: SitePair): Promise<void> {
+  const watch = await JournalWatch.start(pair.b);
+  await pair.sites.link(1).set({ blackHole: true });
+  await watch.waitFor('pathDown');
+  await pair.sites.link(1).set({ blackHole: false });
+  await waitUntilUp(pair, HEAL_MILLIS);
 }
 
 /** A TUN device that nobody holds has no carrier. */
