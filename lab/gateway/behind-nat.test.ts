@@ -49,10 +49,11 @@ describe('a gateway behind a router that masquerades', () => {
   it('is followed when the router gives it another port', async () => {
     const watch = await JournalWatch.start(pair.b);
     // A masquerading kernel forgets the connections of an interface that goes down: their ports are then chosen anew.
-    await router.nft('flush chain inet laboratory postrouting');
-    await router.nft(
-      'add rule inet laboratory postrouting oifname "wan*" meta l4proto udp masquerade to :40000-40999',
-    );
+    // In one transaction: a packet in between would pass as it is.
+    await router.nft(`
+      flush chain inet laboratory postrouting
+      add rule inet laboratory postrouting oifname "wan*" meta l4proto udp masquerade to :40000-40999
+    `);
     await router.ip('link set wan1 down', 'link set wan1 up');
     await pair.sites.link(1).repair();
     const moved = await watch.waitFor('pathMoved', onLink('link1'), HEAL_MILLIS);

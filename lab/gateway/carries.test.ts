@@ -1,6 +1,6 @@
 /** What a tunnel over two links carries, what it shows of itself, and what it keeps to itself. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gatewayInside, hostInside } from '../addressing.ts';
@@ -35,11 +35,29 @@ describe('a tunnel with one family outside', () => {
   }
 });
 
+describe('a tunnel that may use one of two links', () => {
+  it('opens no port on the other', async () => {
+    const pair = await openSitePair('one-link', {
+      families: 'v4',
+      overrides: { tunnel: { links: ['link1'] } },
+    });
+    try {
+      await assertHostsReach(pair.sites);
+      const [a, b] = await Promise.all([listening(pair.a), listening(pair.b)]);
+      const { address } = pair.sites.link(1).plan.b;
+      assert.deepEqual(b, { udp: [`${address.v4}%wan1:4500`], tcp: [`${address.v4}:4500`] });
+      assert.deepEqual([a.udp.length, a.tcp.length], [1, 0]);
+    } finally {
+      await pair.close();
+    }
+  });
+});
+
 describe('a tunnel with both families outside', () => {
   let pair: SitePair;
   before(async () => {
     pair = await openSitePair('carries', {
-      runArguments: ({ state }) => ['--test-key-log', keyLogIn(state)],
+      runArguments: ({ state }) => ['--test-key-log', openKeyLog(state)],
     });
   });
   after(() => pair?.close());
@@ -153,6 +171,13 @@ describe('a tunnel with both families outside', () => {
     }
   });
 });
+
+/** There was one before, with a mode that lets others read it. */
+function openKeyLog(state: string): string {
+  const path = keyLogIn(state);
+  writeFileSync(path, '', { mode: 0o644 });
+  return path;
+}
 
 function keyLogIn(state: string): string {
   return join(state, 'keys.log');

@@ -1,7 +1,7 @@
 /**
- * Listens for peers that dial us, on the addresses of the links and nowhere else.
+ * Listens for peers that dial us, on the addresses of the links that they may use and nowhere else.
  *
- * Contract: nothing listens unless a tunnel waits for its peer. A caller is known by its key before a byte of its is
+ * Contract: nothing listens on a link unless a tunnel over it waits for its peer. A caller is known by its key before a byte of its is
  * read; strangers are refused and counted. An address that cannot be listened on is tried again at the next change.
  */
 import { BackstayError } from '../errors.ts';
@@ -30,8 +30,11 @@ export class ControlListeners {
   }
 
   async adjust(families: readonly UsableFamily[]): Promise<void> {
-    const waiting = this.#tunnels.some((tunnel) => tunnel.role === 'responder');
-    const wanted = new Map(waiting ? families.map((family) => [keyOf(family), family]) : []);
+    const waiting = this.#tunnels.filter((tunnel) => tunnel.role === 'responder');
+    const links = new Set(waiting.flatMap(({ config }) => config.links));
+    const wanted = new Map(
+      families.filter(({ link }) => links.has(link)).map((family) => [keyOf(family), family]),
+    );
     for (const key of [...this.#failed.keys()]) if (!wanted.has(key)) this.#failed.delete(key);
     for (const [key, { listener, identity }] of [...this.#open]) {
       const wish = wanted.get(key);

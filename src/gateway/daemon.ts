@@ -2,7 +2,7 @@
  * The daemon: `backstay run`.
  *
  * Contract: everything that can be refused is refused before anything on the machine is changed (configuration, key,
- * privileges, another daemon). SIGTERM and SIGINT stop it and leave the machine as it was found. What a killed daemon
+ * privileges, another daemon). SIGTERM, SIGINT and SIGHUP stop it and leave the machine as it was found. What a killed daemon
  * left behind is adopted. A daemon that fails leaves the machine's network to the next start, so that meanwhile nothing
  * for a tunnel leaves unencrypted. The promise resolves when the daemon has stopped.
  */
@@ -119,6 +119,9 @@ function openJournal(config: Config): {
   };
 }
 
+/** SIGHUP: the terminal that it was started from is gone. */
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 type StopSignal = {
   readonly requested: Promise<string | BackstayError>;
   readonly because: (reason: string | BackstayError) => void;
@@ -131,13 +134,13 @@ function stopSignal(): StopSignal {
   const onSignal = (signal: NodeJS.Signals) => because(signal);
   // A defect ends the daemon in order, so that peers are told and the next start finds what it can adopt.
   const onDefect = (error: unknown) => because(defect(error));
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  for (const signal of stopSignals) process.on(signal, onSignal);
   process.on('uncaughtException', onDefect).on('unhandledRejection', onDefect);
   return {
     requested,
     because,
     forget: () => {
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+      for (const signal of stopSignals) process.off(signal, onSignal);
       process.off('uncaughtException', onDefect).off('unhandledRejection', onDefect);
     },
   };

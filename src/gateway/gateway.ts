@@ -22,7 +22,7 @@ import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
 import { HostileWatch } from './hostile-watch.ts';
 import { LinkSockets } from './link-sockets.ts';
-import { Links } from './links.ts';
+import { Links, type UsableFamily } from './links.ts';
 import { NetworkJournal } from './network-journal.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
@@ -134,7 +134,7 @@ export class Gateway {
   /** Takes what others might have, before anything on the machine is changed. */
   async #claim(network: NetworkSnapshot): Promise<void> {
     this.#links.resolve(network);
-    const families = this.#links.families();
+    const families = this.#usedFamilies();
     await this.#sockets.adjust(families);
     refuse(this.#sockets.failures());
     this.#openTunnels(network);
@@ -158,6 +158,12 @@ export class Gateway {
     }
   }
 
+  /** A link that no tunnel may use needs no port. */
+  #usedFamilies(): UsableFamily[] {
+    const used = new Set(this.#context.config.tunnels.flatMap(({ links }) => links));
+    return this.#links.families().filter(({ link }) => used.has(link));
+  }
+
   #lookSoon(): void {
     if (this.#stopping || this.#lookTimer !== undefined) return;
     this.#lookTimer = setTimeout(() => {
@@ -175,7 +181,7 @@ export class Gateway {
     const applied = await applyNetwork(this.#desired(), this.#context.config.gateway.state);
     this.#journal.changes(applied.changes);
     this.#journal.trouble('network', [...lost, ...applied.failures].map(failureLine));
-    const families = this.#links.families();
+    const families = this.#usedFamilies();
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);

@@ -6,6 +6,7 @@
  */
 import type { ControlSession } from '../linux/control-channel.ts';
 import { type EspKey, splitKeyMaterial } from '../tunnel/control/key-schedule.ts';
+import type { ControlLink } from '../tunnel/control/path-mapping.ts';
 import type {
   OpenedTunnel,
   SessionEffect,
@@ -34,12 +35,20 @@ export class SessionRunner {
   readonly #machine: SessionMachine;
   readonly #listener: SessionListener;
   readonly #keys: { open?: EspKey; seal?: EspKey } = {};
+  #links: string;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(connection: ControlSession, machine: SessionMachine, listener: SessionListener) {
+  /** @param links those that the machine was made with */
+  constructor(
+    connection: ControlSession,
+    machine: SessionMachine,
+    links: readonly ControlLink[],
+    listener: SessionListener,
+  ) {
     this.#connection = connection;
     this.#machine = machine;
+    this.#links = linksText(links);
     this.#listener = listener;
   }
 
@@ -55,6 +64,14 @@ export class SessionRunner {
     this.#connection.onData((bytes) => this.handle({ type: 'received', bytes }));
     this.#connection.onClose(() => this.handle({ type: 'closed' }));
     this.handle({ type: 'connected' });
+  }
+
+  /** The network was looked at; the peer is told only when something is different for it. */
+  linksChanged(links: readonly ControlLink[]): void {
+    const text = linksText(links);
+    if (text === this.#links) return;
+    this.#links = text;
+    this.handle({ type: 'linksChanged', links });
   }
 
   handle(event: SessionEvent): void {
@@ -112,4 +129,11 @@ export class SessionRunner {
     const wait = Math.max(0, deadline - monotonicMillis());
     this.#timer = setTimeout(() => this.handle({ type: 'tick' }), wait);
   }
+}
+
+function linksText(links: readonly ControlLink[]): string {
+  const parts = links.map(({ name, index, port, addresses }) => {
+    return [name, index, port, ...addresses.map(({ text }) => text)].join(' ');
+  });
+  return parts.join('\n');
 }

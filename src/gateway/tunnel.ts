@@ -167,7 +167,7 @@ export class Tunnel {
     const addresses = new Set(links.flatMap((link) => link.addresses.map(({ text }) => text)));
     for (const session of [...this.#sessions]) {
       // A connection from an address that is gone would hang until its timeouts, and nothing could be agreed meanwhile.
-      if (addresses.has(session.local)) session.handle({ type: 'linksChanged', links });
+      if (addresses.has(session.local)) session.linksChanged(links);
       else session.handle({ type: 'closed' });
     }
   }
@@ -223,7 +223,8 @@ export class Tunnel {
   ): void {
     const spi = this.#spis.take();
     let isOpen = false;
-    const runner: SessionRunner = new SessionRunner(connection, create(spi), {
+    const links = this.#links.controlLinks(this.config.links);
+    const runner: SessionRunner = new SessionRunner(connection, create(spi), links, {
       opened: (opened, open, seal) => {
         isOpen = true;
         this.#opened(runner, opened, open, seal);
