@@ -34,7 +34,7 @@ export type GatewayFiles = {
 };
 
 /** The name of the tunnel and of its device in both files. */
-export const tunnelName = 'sites';
+const tunnelName = 'sites';
 export const tunnelInterface = 'bs-sites';
 
 /** Addresses of the tunnel's device, per side, as CIDR text. */
