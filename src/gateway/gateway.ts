@@ -17,19 +17,18 @@ import { drainRouteMonitor, openRouteMonitor } from '../linux/route-monitor.ts';
 import type { DesiredState } from '../network/desired-state.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { SpiPool } from './associations.ts';
-import type { GatewayContext } from './context.ts';
+import { type GatewayContext, monotonicMillis } from './context.ts';
 import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
 import { HostileWatch } from './hostile-watch.ts';
 import { LinkSockets } from './link-sockets.ts';
 import { Links, type UsableFamily } from './links.ts';
+import { LookPace } from './look-pace.ts';
 import { NetworkJournal } from './network-journal.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
 import { TunnelDevices } from './tunnel-devices.ts';
 
-/** Changes of the network come in rows; one look is enough for a row. */
-const SETTLE_MILLIS = 50;
 /** What could not be opened or applied is tried again so often even if the network is silent. */
 const RETRY_MILLIS = 2_000;
 const FAREWELL_MILLIS = 50;
@@ -51,6 +50,7 @@ export class Gateway {
   readonly #hostileWatch: HostileWatch;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
+  readonly #pace = new LookPace();
   #lookTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -169,7 +169,7 @@ export class Gateway {
     this.#lookTimer = setTimeout(() => {
       this.#lookTimer = undefined;
       this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
-    }, SETTLE_MILLIS);
+    }, this.#pace.wait(monotonicMillis()));
   }
 
   async #look(): Promise<void> {
@@ -184,6 +184,7 @@ export class Gateway {
     const families = this.#usedFamilies();
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
+    this.#pace.looked(monotonicMillis(), applied.changes.length + changed.size > 0);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
     for (const dialler of this.#diallers.values()) dialler.linksChanged();
     const unfinished = [
