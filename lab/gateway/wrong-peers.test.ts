@@ -13,7 +13,7 @@ import { openSitePair, type SitePair } from './site-pair.ts';
 
 const stranger = `SHA256:${'S'.repeat(42)}A`;
 /** In so long a caller without a pause would have tried some hundred times. */
-const WATCH_MILLIS = 2_500;
+const WATCH_MILLIS = 1_500;
 
 const countedCalls = `
 table inet laboratory_calls {
@@ -109,12 +109,11 @@ describe('two gateways that do not know each other', () => {
 
   it('tell both operators when both call', async () => {
     const addresses = pair.sites.links.map(({ plan }) => plan.a.address.v4);
-    await restart(pair.a, keys);
+    const watches = [await JournalWatch.start(pair.a), await JournalWatch.start(pair.b)];
+    await pair.a.child.stop();
     await restart(pair.b, keys, { peer: { fingerprint: keys.a, addresses } });
-    for (const daemon of [pair.a, pair.b]) {
-      const watch = await JournalWatch.start(daemon);
-      await daemon.child.stop();
-      await daemon.start();
+    await restart(pair.a, keys);
+    for (const watch of watches) {
       const error = await watch.waitFor('controlError', ({ evidence }) =>
         /wait for us/.test(evidence.message),
       );
