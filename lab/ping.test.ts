@@ -28,6 +28,11 @@ describe('ping', () => {
     assert.equal(result.longestOutageMillis, 150);
   });
 
+  it('leaves out the last ones, which only gave the others time', () => {
+    const { sent, received, longestOutageMillis } = readPing(output, 50, 3);
+    assert.deepEqual([sent, received, longestOutageMillis], [5, 2, 150]);
+  });
+
   it('says so when ping could not run', () => {
     assert.throws(() => readPing('ping: connect: Network is unreachable', 50), /unreachable/);
   });

@@ -1,9 +1,11 @@
 /**
  * Round trips and outages, measured by ICMP echo.
  *
- * Contract: an echo that did not come back within a second counts as lost. `longestOutageMillis` is the longest run
- * of lost echoes times the interval: how long a path was away, to the accuracy of the interval.
+ * Contract: an echo that did not come back by the end counts as lost; each has at least `LINGER_MILLIS`.
+ * `longestOutageMillis` is the longest run of lost echoes times the interval: how long a path was away, to the accuracy of
+ * the interval.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from './child.ts';
 import type { Namespace } from './namespace.ts';
 
@@ -29,14 +31,21 @@ export type PingResult = {
 
 const DEFAULT_INTERVAL_MILLIS = 50;
 
-/** Sends this many echoes and waits for the last. Loss, even of all, is a result. */
+/**
+ * ping(8) itself waits for the last echo no longer than for the others, and when it is interrupted not at all: some more
+ * are sent behind those that count. A busy machine may take so long to answer.
+ */
+const LINGER_MILLIS = 200;
+
+/** Sends this many echoes that count, and waits for the last. Loss, even of all, is a result. */
 export async function ping(from: Namespace, count: number, options: PingOptions): Promise<PingResult> {
-  const child = await from.spawn('ping', [...pingArguments(options), '-c', `${count}`]);
+  const sent = count + lingering(options);
+  const child = await from.spawn('ping', [...pingArguments(options), '-c', `${sent}`]);
   await child.exited;
-  return readPing(child.output, intervalOf(options));
+  return readPing(child.output, intervalOf(options), lingering(options));
 }
 
-/** Sends echoes until `finish` is called, which waits a second for those under way. */
+/** Sends echoes until `finish` is called. */
 export class RunningPing {
   readonly #child: Child;
   readonly #options: PingOptions;
@@ -51,9 +60,10 @@ export class RunningPing {
   }
 
   async finish(): Promise<PingResult> {
+    await sleep(LINGER_MILLIS);
     this.#child.signal('SIGINT');
     await this.#child.exited;
-    return readPing(this.#child.output, intervalOf(this.#options));
+    return readPing(this.#child.output, intervalOf(this.#options), lingering(this.#options));
   }
 }
 
@@ -62,21 +72,24 @@ function pingArguments({ address, source, payloadBytes = 56, ...options }: PingO
   return ['-n', '-i', `${intervalOf(options) / 1000}`, '-W', '1', '-s', `${payloadBytes}`, ...from, address];
 }
 
+function lingering(options: PingOptions): number {
+  return Math.ceil(LINGER_MILLIS / intervalOf(options));
+}
+
 function intervalOf({
   intervalMillis = DEFAULT_INTERVAL_MILLIS,
 }: Pick<PingOptions, 'intervalMillis'>): number {
   return intervalMillis;
 }
 
-/** Reads what ping (iputils) printed. */
-export function readPing(output: string, intervalMillis: number): PingResult {
+/** Reads what ping (iputils) printed. @param lingering how many of the last echoes do not count */
+export function readPing(output: string, intervalMillis: number, lingering = 0): PingResult {
   const totals = output.match(/(\d+) packets transmitted, (\d+) received/);
   if (totals === null) throw new Error(`ping did not measure: ${output}`);
-  const sent = Number(totals[1]);
-  const replies = [...output.matchAll(/icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms$/gm)].map((match) => ({
-    sequence: Number(match[1]),
-    millis: Number(match[2]),
-  }));
+  const sent = Math.max(0, Number(totals[1]) - lingering);
+  const replies = [...output.matchAll(/icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms$/gm)]
+    .map((match) => ({ sequence: Number(match[1]), millis: Number(match[2]) }))
+    .filter(({ sequence }) => sequence <= sent);
   const received = new Set(replies.map(({ sequence }) => sequence));
   return {
     sent,

@@ -7,7 +7,6 @@ import { gatewayInside, hostInside } from '../addressing.ts';
 import { CommandFailed } from '../command.ts';
 import { tunnelAddresses, tunnelInterface } from '../gateway-configs.ts';
 import type { GatewayDaemon } from '../gateways.ts';
-import { ping } from '../ping.ts';
 import { assertHostsReach, assertReaches, openSitePair, type SitePair } from './site-pair.ts';
 import { TcpStream } from './tcp-stream.ts';
 
@@ -79,7 +78,7 @@ describe('a tunnel with both families outside', () => {
 
   it('counts what it carries, the same on both sides', async () => {
     const start = await Promise.all([pair.a.tunnel(), pair.b.tunnel()]);
-    await ping(pair.sites.hostA, 20, { address: hostInside('b').v4, intervalMillis: 10, payloadBytes: 1000 });
+    await pair.sites.hostA.run('ping', ['-n', '-c', '20', '-i', '0.01', '-s', '1000', hostInside('b').v4]);
     const end = await Promise.all([pair.a.tunnel(), pair.b.tunnel()]);
     for (const [index, tunnel] of end.entries()) {
       const [now, then] = [tunnel.counters, start[index]!.counters];

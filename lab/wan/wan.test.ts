@@ -191,7 +191,7 @@ async function arrivalsOf(a: Namespace, b: Namespace, count: number): Promise<nu
     const capture = await Capture.start(b, { interfaceName: 'wan0', file, filter });
     await ping(a, count, { address: addressB, intervalMillis: 5 });
     await capture.stop();
-    return sequenceNumbers(readFileSync(file));
+    return sequenceNumbers(readFileSync(file)).filter((sequence) => sequence <= count);
   } finally {
     rmSync(folder, { recursive: true });
   }
