@@ -139,14 +139,14 @@ export class Dialler {
     const { name: tunnel } = this.#tunnel.config;
     const peer = { type: 'peer', address: formatEndpoint(remote), tunnel } as const;
     this.#context.record({ kind: 'controlError', subject: peer, evidence: failure });
-    if (this.#tunnel.state !== 'up') return;
+    if (this.#tunnel.standing.state !== 'up') return;
     const evidence = { generation: this.#tunnel.generation + 1, reason: failure.message };
     this.#context.record({ kind: 'rekeyFailed', subject: { type: 'tunnel', name: tunnel }, evidence });
   }
 
   /** Once for a row of attempts, and not for the new keys of a tunnel that carries. */
   #announce({ remote }: DialWay): void {
-    if (this.#announced || this.#tunnel.state === 'up') return;
+    if (this.#announced || this.#tunnel.standing.state === 'up') return;
     this.#announced = true;
     this.#context.record({
       kind: 'tunnelConnecting',

@@ -24,8 +24,7 @@ function tunnel(figures: Partial<Record<TunnelCounter, number>> = {}, more: obje
       rekey: { afterMillis: 3_600_000 },
     },
     role: 'initiator',
-    state: 'up',
-    since: '2026-11-20T12:00:00.000Z',
+    standing: { state: 'up', since: '2026-11-20T12:00:00.000Z', reason: undefined },
     mtu: 1418,
     generation: 4,
     counters,
@@ -93,7 +92,13 @@ describe('the status', () => {
   it('says why a tunnel is not up, and where its peer is, if that is known', () => {
     assert.equal('reason' in statusOf(tunnel()), false);
     const down = statusOf(
-      tunnel({}, { state: 'down', reason: 'The peer shut down.', peerAddress: '192.0.2.1' }),
+      tunnel(
+        {},
+        {
+          standing: { state: 'down', since: '2026-11-20T12:00:00.000Z', reason: 'The peer shut down.' },
+          peerAddress: '192.0.2.1',
+        },
+      ),
     );
     assert.deepEqual(
       [down.reason, down.peer],

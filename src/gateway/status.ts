@@ -30,19 +30,20 @@ export function composeStatus(
 
 function tunnelStatus(tunnel: Tunnel): TunnelStatus {
   const { config, rekeyedAtMillis } = tunnel;
+  const { state, since, reason } = tunnel.standing;
   const paths = tunnel.paths.status();
   return {
     name: config.name,
     role: tunnel.role,
-    state: tunnel.state,
+    state,
     peer: {
       fingerprint: config.peer.fingerprint,
       ...(tunnel.peerAddress !== undefined && { address: tunnel.peerAddress }),
     },
     interface: config.interface,
     mtu: tunnel.mtu,
-    since: tunnel.since,
-    ...(tunnel.reason !== undefined && { reason: tunnel.reason }),
+    since,
+    ...(reason !== undefined && { reason }),
     generation: tunnel.generation,
     ...(rekeyedAtMillis !== undefined && rekeyTimes(tunnel, rekeyedAtMillis)),
     counters: countersOf(tunnel, paths),

@@ -7,7 +7,7 @@
 import type { PathStatus } from '../api/status.ts';
 import type { LinkConfig } from '../config/index.ts';
 import { openCounters, pathCounters, readCounters } from '../dataplane/counters.ts';
-import type { PathEvidence, RemoteAddress, WorkerEvent } from '../dataplane/protocol.ts';
+import type { RemoteAddress, WorkerEvent } from '../dataplane/protocol.ts';
 import { type Endpoint, formatEndpoint, type IpFamily, ipAddressOf } from '../network/ip-address.ts';
 import type { SessionPath } from '../tunnel/control/session.ts';
 import type { PathState } from '../tunnel/path/path.ts';
@@ -15,17 +15,18 @@ import { type GatewayContext, monotonicMillis } from './context.ts';
 import { socketId } from './link-sockets.ts';
 import { linkWeights } from './link-weights.ts';
 import type { Links } from './links.ts';
+import { PathJournal, roundMicros } from './path-journal.ts';
 
 type KnownPath = {
   readonly id: number;
   readonly link: string;
   readonly socket: number;
   readonly counters: SharedArrayBuffer;
+  readonly journal: PathJournal;
   local: string;
   remote: string;
   state: PathState;
   since: string;
-  downSince: number | undefined;
   /** It is of an earlier session, and this one has not asked for it. */
   stale: boolean;
   /** What the worker was told. */
@@ -126,7 +127,7 @@ export class TunnelPaths {
     path.state = event.to;
     path.since = new Date().toISOString();
     this.#shareLink(path.link);
-    this.#journal(path, event.from, event.to, event.evidence);
+    path.journal.changed({ ...event, local: path.local, remote: path.remote }, monotonicMillis());
   }
 
   moved(pathId: number, remote: RemoteAddress): void {
@@ -154,31 +155,34 @@ export class TunnelPaths {
         state: path.state,
         since: path.since,
         ...(measured && {
-          rttMillis: round(figure.roundTripMillis),
-          rttVarMillis: round(figure.roundTripVariationMillis),
+          rttMillis: roundMicros(figure.roundTripMillis),
+          rttVarMillis: roundMicros(figure.roundTripVariationMillis),
         }),
-        ...(measured && { lastHeardMillis: round(Math.max(0, workerMillis() - figure.lastHeardAtMillis)) }),
+        ...(measured && {
+          lastHeardMillis: roundMicros(Math.max(0, workerMillis() - figure.lastHeardAtMillis)),
+        }),
         txPackets: figure.sentPackets,
         txBytes: figure.sentBytes,
         rxPackets: figure.receivedPackets,
         rxBytes: figure.receivedBytes,
-        share: carried === 0 ? 0 : round((figure.sentDataBytes + figure.receivedBytes) / carried),
+        share: carried === 0 ? 0 : roundMicros((figure.sentDataBytes + figure.receivedBytes) / carried),
       };
     });
   }
 
   #addNew(id: number, link: LinkConfig, socket: number, place: Place): void {
     const counters = openCounters(pathCounters);
+    const subject = { type: 'path', tunnel: this.#name, id, link: link.name } as const;
     const path: KnownPath = {
       id,
       link: link.name,
       socket,
       counters,
+      journal: new PathJournal(subject, this.#context.record),
       local: place.local,
       remote: place.remoteText,
       state: 'probing',
       since: new Date().toISOString(),
-      downSince: undefined,
       stale: false,
       weight: this.#weightOn(link.name),
     };
@@ -224,34 +228,6 @@ export class TunnelPaths {
     this.#context.worker.send({ kind: 'movePath', tunnel: this.#tunnel, path: id, socket, remote });
   }
 
-  #journal(path: KnownPath, from: PathState, to: PathState, evidence: PathEvidence): void {
-    const subject = this.#subject(path);
-    const figures = {
-      unansweredProbes: evidence.unansweredProbes,
-      oldestUnacknowledgedMillis: round(evidence.silentMillis),
-      rttMillis: round(evidence.roundTripMillis),
-      lastHeardMillis: round(evidence.lastHeardMillisAgo),
-    };
-    if (to === 'down' || (to === 'probing' && from !== 'down')) {
-      path.downSince ??= monotonicMillis();
-      const reason = whyDown(to, evidence);
-      this.#context.record({
-        kind: 'pathDown',
-        subject,
-        evidence: { ...figures, ...(reason !== undefined && { reason }) },
-      });
-    } else if (to === 'suspect') {
-      this.#context.record({ kind: 'pathSuspect', subject, evidence: figures });
-    } else if (to === 'up' && from !== 'suspect') {
-      const downMillis =
-        path.downSince === undefined ? {} : { downMillis: Math.round(monotonicMillis() - path.downSince) };
-      path.downSince = undefined;
-      const { local, remote } = path;
-      const rtt = evidence.roundTripMillis > 0 ? { rttMillis: round(evidence.roundTripMillis) } : {};
-      this.#context.record({ kind: 'pathUp', subject, evidence: { local, remote, ...rtt, ...downMillis } });
-    }
-  }
-
   #subject(path: KnownPath) {
     return { type: 'path', tunnel: this.#name, id: path.id, link: path.link } as const;
   }
@@ -284,17 +260,7 @@ function placeOf(path: SessionPath): Place {
   };
 }
 
-/** Undefined where the figures are the reason. */
-function whyDown(to: PathState, { silentMillis }: PathEvidence): string | undefined {
-  if (to === 'probing') return 'its link or the peer has another address';
-  return silentMillis === 0 ? 'its link is gone' : undefined;
-}
-
 /** Now, as the worker stamps it (`publishPath`). */
 function workerMillis(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

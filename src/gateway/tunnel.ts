@@ -1,10 +1,6 @@
 /**
  * One configured tunnel at runtime: its device, its control sessions, its keys and paths, and the journal of them.
  *
- * ```
- *  connecting ──first path carries──▶ up ──no path carries──▶ down ──a path carries──▶ up
- *      (initiator: no session yet)      └──peer shut down──▶ down
- * ```
  * Contract: packets flow while any path carries, with or without a living control session; a new session brings new keys
  * (make before break). An initiator dials by its plan, a responder takes what `accept` is given.
  * Source: S4.1, S4.4, S4.11, S4.12.
@@ -30,8 +26,7 @@ import type { Links } from './links.ts';
 import { type RunEnd, SessionRunner } from './session-runner.ts';
 import { describeEnd, describeNote, describePathEnd, describeUnmet } from './session-words.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
-
-export type TunnelState = 'connecting' | 'up' | 'down';
+import { TunnelStanding } from './tunnel-standing.ts';
 
 const TUNNEL_INSTANCE_BYTES = 16;
 
@@ -65,10 +60,7 @@ export class Tunnel {
   readonly role: 'initiator' | 'responder';
   readonly paths: TunnelPaths;
   readonly counters = openCounters(tunnelCounters);
-  state: TunnelState;
-  /** ISO 8601. */
-  since = new Date().toISOString();
-  reason: string | undefined;
+  readonly standing: TunnelStanding;
   generation = 0;
   /** Monotonic. */
   rekeyedAtMillis: number | undefined;
@@ -89,7 +81,6 @@ export class Tunnel {
   readonly #sessions = new Set<SessionRunner>();
   #current: SessionRunner | undefined;
   #peerInstance: string | undefined;
-  #upSinceMillis = 0;
   #staleTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -97,8 +88,7 @@ export class Tunnel {
     this.id = id;
     this.config = config;
     this.role = config.peer.addresses.length > 0 ? 'initiator' : 'responder';
-    this.state = this.role === 'initiator' ? 'connecting' : 'down';
-    this.reason = this.role === 'initiator' ? undefined : 'The peer has not called yet.';
+    this.standing = new TunnelStanding(config.name, this.role, parts.context.record);
     this.#context = parts.context;
     this.#links = parts.links;
     this.#spis = parts.spis;
@@ -267,7 +257,7 @@ export class Tunnel {
     if (previous !== undefined && previous !== runner) {
       previous.handle({ type: 'close', reason: 'rekeyed' });
     }
-    if (this.state === 'up') {
+    if (this.standing.state === 'up') {
       const evidence = { generation: opened.generation, reason: 'new session' };
       this.#context.record({ kind: 'tunnelRekeyed', subject: this.#subject, evidence });
     }
@@ -288,6 +278,7 @@ export class Tunnel {
     const instance = Buffer.from(opened.tunnelInstance).toString('hex');
     if (this.#peerInstance !== undefined && this.#peerInstance !== instance) {
       this.paths.removeAll('The peer started anew.');
+      this.standing.down('The peer started anew.');
     }
     this.#peerInstance = instance;
   }
@@ -306,41 +297,22 @@ export class Tunnel {
   #peerLeft(): void {
     this.#associations.clear();
     this.paths.removeAll('The peer shut down.');
-    this.#enter('down', 'The peer shut down.');
+    this.standing.down('The peer shut down.');
   }
 
   #judge(): void {
-    const carrying = this.paths.upCount > 0;
-    if (carrying && this.state !== 'up') this.#enter('up', undefined);
-    else if (!carrying && this.state === 'up') {
-      this.#enter('down', 'No path carries.');
-      // The peer may have lost our keys with its power: only a new session can tell.
-      this.#wantsSession('now');
-    }
+    if (this.paths.upCount > 0) return this.#carries();
+    if (this.standing.state !== 'up') return;
+    this.standing.down('No path carries.');
+    // The peer may have lost our keys with its power: only a new session can tell.
+    this.#wantsSession('now');
   }
 
-  #enter(state: TunnelState, reason: string | undefined): void {
-    if (this.state === state) return;
-    const wasUp = this.state === 'up';
-    this.state = state;
-    this.since = new Date().toISOString();
-    this.reason = reason;
-    const subject = this.#subject;
-    if (state === 'up') {
-      this.#upSinceMillis = monotonicMillis();
-      const { peer, interface: device } = this.config;
-      const evidence = {
-        remote: this.peerAddress ?? '',
-        fingerprint: peer.fingerprint,
-        interface: device,
-        mtu: this.mtu,
-        generation: this.generation,
-      };
-      this.#context.record({ kind: 'tunnelUp', subject, evidence });
-    } else if (wasUp) {
-      const upMillis = Math.round(monotonicMillis() - this.#upSinceMillis);
-      this.#context.record({ kind: 'tunnelDown', subject, evidence: { reason: reason ?? '', upMillis } });
-    }
+  #carries(): void {
+    const { peer, interface: device } = this.config;
+    const { fingerprint } = peer;
+    const { peerAddress: remote = '', mtu, generation } = this;
+    this.standing.up({ remote, fingerprint, interface: device, mtu, generation });
   }
 
   #sessionError(end: RunEnd): void {

@@ -1,0 +1,76 @@
+/**
+ * The journal of one path's changes of state, each with the figures that it was made from.
+ *
+ * Contract: a path that was in question and is up again was not worth an entry; one that was down was.
+ */
+import type { PathEvidence } from '../dataplane/protocol.ts';
+import type { EventDetail } from '../journal/event.ts';
+import type { PathSubject } from '../journal/subject.ts';
+import type { PathState } from '../tunnel/path/path.ts';
+
+export type PathChange = {
+  readonly from: PathState;
+  readonly to: PathState;
+  readonly evidence: PathEvidence;
+  readonly local: string;
+  readonly remote: string;
+};
+
+export class PathJournal {
+  readonly #subject: PathSubject;
+  readonly #record: (event: EventDetail) => void;
+  #downSince: number | undefined;
+
+  constructor(subject: PathSubject, record: (event: EventDetail) => void) {
+    this.#subject = subject;
+    this.#record = record;
+  }
+
+  changed(change: PathChange, nowMillis: number): void {
+    const { from, to, evidence } = change;
+    const subject = this.#subject;
+    if (to === 'down' || (to === 'probing' && from !== 'down')) {
+      this.#downSince ??= nowMillis;
+      this.#record({
+        kind: 'pathDown',
+        subject,
+        evidence: { ...figuresOf(evidence), ...whyDown(to, evidence) },
+      });
+    } else if (to === 'suspect') {
+      this.#record({ kind: 'pathSuspect', subject, evidence: figuresOf(evidence) });
+    } else if (to === 'up' && from !== 'suspect') {
+      this.#record({ kind: 'pathUp', subject, evidence: this.#upEvidence(change, nowMillis) });
+      this.#downSince = undefined;
+    }
+  }
+
+  #upEvidence({ local, remote, evidence }: PathChange, nowMillis: number) {
+    const down = this.#downSince;
+    return {
+      local,
+      remote,
+      ...(evidence.roundTripMillis > 0 && { rttMillis: roundMicros(evidence.roundTripMillis) }),
+      ...(down !== undefined && { downMillis: Math.round(nowMillis - down) }),
+    };
+  }
+}
+
+/** Milliseconds with as many digits as there are microseconds. */
+export function roundMicros(millis: number): number {
+  return Math.round(millis * 1000) / 1000;
+}
+
+function figuresOf(evidence: PathEvidence) {
+  return {
+    unansweredProbes: evidence.unansweredProbes,
+    oldestUnacknowledgedMillis: roundMicros(evidence.silentMillis),
+    rttMillis: roundMicros(evidence.roundTripMillis),
+    lastHeardMillis: roundMicros(evidence.lastHeardMillisAgo),
+  };
+}
+
+/** Nothing where the figures are the reason. */
+function whyDown(to: PathState, { silentMillis }: PathEvidence): { reason?: string } {
+  if (to === 'probing') return { reason: 'its link or the peer has another address' };
+  return silentMillis === 0 ? { reason: 'its link is gone' } : {};
+}
