@@ -42,6 +42,7 @@ export class BackstayEnd {
   static async open(namespace: Namespace, options: BackstayEndOptions): Promise<BackstayEnd> {
     const program = new URL('../../packet-path.ts', import.meta.url).pathname;
     const child = await namespace.spawn(process.execPath, [
+      ...interpreted,
       program,
       JSON.stringify(packetPathOptions(options)),
     ]);
@@ -63,6 +64,9 @@ export class BackstayEnd {
     return JSON.parse(counters) as BackstayCounters;
   }
 }
+
+/** V8's optimising compilers once brought a worker down under an emulated processor; speed is not judged here. */
+const interpreted = ['--no-opt', '--no-maglev', '--no-sparkplug'];
 
 /** As lab/packet-path.ts takes them. */
 function packetPathOptions(options: BackstayEndOptions): object {
