@@ -155,3 +155,17 @@ describe('sealing', () => {
     }
   });
 });
+
+describe('a closed association', () => {
+  it('neither seals nor opens, also when another took its place', () => {
+    const pair = new AssociationPair();
+    const packet = pair.seal(pattern(40), nextHeader.ipv4);
+    pair.close();
+    assert.equal(pair.seal(pattern(40), nextHeader.ipv4).length, 0);
+    assert.equal(pair.open(packet), notAuthentic);
+    const other = new AssociationPair(2, pair.bench);
+    assert.equal(pair.seal(pattern(40), nextHeader.ipv4).length, 0);
+    assert.equal(pair.open(packet), notAuthentic);
+    assert.equal(other.open(other.seal(pattern(40), nextHeader.ipv4)), opened);
+  });
+});

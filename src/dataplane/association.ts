@@ -7,29 +7,38 @@
  * Source: RFC 4303, RFC 4106.
  */
 
-import { ASSOCIATED_DATA_LENGTH, NONCE_LENGTH, Opener, Sealer } from '../linux/aead.ts';
+import { AEAD_CALLS, ASSOCIATED_DATA_LENGTH, NONCE_LENGTH, Opener, Sealer } from '../linux/aead.ts';
 import type { Arena } from '../linux/arena.ts';
+import { CallList } from '../linux/call-list.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { ESP_PAYLOAD_OFFSET, ESP_TAG_LENGTH, ESP_TRAILER_LENGTH, paddingFor } from '../tunnel/esp/format.ts';
 import { ReplayWindow } from '../tunnel/esp/replay-window.ts';
 
 const TWO_32 = 0x1_0000_0000;
 const SALT_LENGTH = 4;
 
-/** Nonces and associated data of closed associations are used again, so that rekeying for years costs no memory. */
+/** What an association keeps in the arena: its nonce with the associated data behind it, and its calls of libcrypto. */
+type AssociationBlock = { readonly nonce: number; readonly calls: CallList };
+
+/** Blocks of closed associations are used again, so that rekeying for years costs no memory. */
 export class AssociationMemory {
   readonly arena: Arena;
-  readonly #free: number[] = [];
+  readonly #free: AssociationBlock[] = [];
 
   constructor(arena: Arena) {
     this.arena = arena;
   }
 
-  take(): number {
-    return this.#free.pop() ?? this.arena.reserve(NONCE_LENGTH + ASSOCIATED_DATA_LENGTH);
+  take(): AssociationBlock {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const nonce = this.arena.reserve(NONCE_LENGTH + ASSOCIATED_DATA_LENGTH);
+    return { nonce, calls: new CallList(this.arena, AEAD_CALLS) };
   }
 
-  give(offset: number): void {
-    this.#free.push(offset);
+  give(block: AssociationBlock): void {
+    block.calls.clear();
+    this.#free.push(block);
   }
 }
 
@@ -38,10 +47,11 @@ export class OutboundAssociation {
   readonly finishChecksums: boolean;
   readonly packetLimit: number;
   /** The number of the newest packet. */
-  sequence = 0;
+  sequence = DOUBLE_ZERO;
 
   readonly #memory: AssociationMemory;
   readonly #sealer: Sealer;
+  readonly #block: AssociationBlock;
   readonly #nonce: number;
   readonly #associated: number;
   #closed = false;
@@ -60,8 +70,9 @@ export class OutboundAssociation {
     this.finishChecksums = options.finishChecksums;
     this.packetLimit = options.packetLimit;
     this.#memory = memory;
-    this.#sealer = new Sealer(options.key);
-    this.#nonce = memory.take();
+    this.#block = memory.take();
+    this.#sealer = new Sealer(options.key, this.#block.calls);
+    this.#nonce = this.#block.nonce;
     this.#associated = this.#nonce + NONCE_LENGTH;
     memory.arena.bytes.set(options.salt, this.#nonce);
     memory.arena.data.setUint32(this.#associated, options.spi);
@@ -69,9 +80,11 @@ export class OutboundAssociation {
 
   /**
    * Seals `length` bytes at `input` into a datagram at `out`. Up to 5 bytes behind the input are used and restored.
-   * @returns the datagram's length; 0 when libcrypto failed
+   * @returns the datagram's length; 0 when libcrypto failed or the association is closed
    */
   seal(input: number, length: number, following: number, out: number): number {
+    // Its calls may be another association's by now.
+    if (this.#closed) return 0;
     const { data, address } = this.#memory.arena;
     this.#number(out);
     const end = input + length;
@@ -99,7 +112,7 @@ export class OutboundAssociation {
     if (this.#closed) return;
     this.#closed = true;
     this.#sealer.close();
-    this.#memory.give(this.#nonce);
+    this.#memory.give(this.#block);
   }
 
   /** Gives the packet the next number: in the header, the IV, the nonce and the associated data. */
@@ -129,10 +142,11 @@ export class InboundAssociation {
   readonly tunnel: number;
   readonly window = new ReplayWindow();
   /** The number of the packet opened last. */
-  sequence = 0;
+  sequence = DOUBLE_ZERO;
 
   readonly #memory: AssociationMemory;
   readonly #opener: Opener;
+  readonly #block: AssociationBlock;
   readonly #nonce: number;
   readonly #associated: number;
   #closed = false;
@@ -144,8 +158,9 @@ export class InboundAssociation {
     this.spi = options.spi;
     this.tunnel = options.tunnel;
     this.#memory = memory;
-    this.#opener = new Opener(options.key);
-    this.#nonce = memory.take();
+    this.#block = memory.take();
+    this.#opener = new Opener(options.key, this.#block.calls);
+    this.#nonce = this.#block.nonce;
     this.#associated = this.#nonce + NONCE_LENGTH;
     memory.arena.bytes.set(options.salt, this.#nonce);
     memory.arena.data.setUint32(this.#associated, options.spi);
@@ -156,6 +171,7 @@ export class InboundAssociation {
    * @returns `opened`, `replayed` or `notAuthentic`
    */
   open(offset: number, length: number): number {
+    if (this.#closed) return notAuthentic;
     const { data, address } = this.#memory.arena;
     const low = data.getUint32(offset + 4);
     const sequence = this.window.locate(low);
@@ -181,6 +197,6 @@ export class InboundAssociation {
     if (this.#closed) return;
     this.#closed = true;
     this.#opener.close();
-    this.#memory.give(this.#nonce);
+    this.#memory.give(this.#block);
   }
 }

@@ -26,6 +26,9 @@ import type { LinkSocket, PlanePath, TunnelPlane } from './tunnel-plane.ts';
 /** Calls per socket before the others get their turn. */
 const RECEIVE_BUDGET = 2;
 
+/** Links from which nothing came for so long are silent (µs). */
+const QUIET_MICROS = 1_000;
+
 /** A NAT keepalive is one byte 0xff (RFC 3948, 2.3). */
 const NAT_KEEPALIVE = 0xff;
 
@@ -61,8 +64,9 @@ export class Inbound {
   #lastTunnel: TunnelPlane | undefined;
   #lastPath: PlanePath | undefined;
   #now = 0;
+  #quietUntil = 0;
 
-  /** @param associations by SPI; may change between two calls of `drain` */
+  /** @param associations by SPI as a signed number, which V8 keeps without allocating; may change between two calls of `drain` */
   constructor(
     arena: Arena,
     listener: InboundListener,
@@ -83,21 +87,23 @@ export class Inbound {
     this.#lastPath = undefined;
   }
 
-  /** @param now µs. @returns how many slots were filled */
-  drain(socket: LinkSocket, now: number): number {
+  /** @param now µs. @returns the tunnel to whose device a lone packet went, the first after silence */
+  drain(socket: LinkSocket, now: number): TunnelPlane | undefined {
+    const silent = now >= this.#quietUntil;
     this.#now = now;
     this.#arrival.socket = socket;
-    let total = 0;
+    let handedOver: TunnelPlane | undefined;
     for (let round = 0; round < RECEIVE_BUDGET; round++) {
       const filled = this.#receiver.receive(socket.fd);
       if (filled <= 0) break;
-      total += filled;
       for (let slot = 0; slot < filled; slot++) this.#takeSlot(slot);
-      this.#writer.flush();
+      handedOver = this.#writer.flush();
       this.#receiver.rearm(filled);
       if (filled < RECEIVE_SLOTS) break;
     }
-    return total;
+    if (handedOver === undefined) return undefined;
+    this.#quietUntil = now + QUIET_MICROS;
+    return silent ? handedOver : undefined;
   }
 
   #takeSlot(slot: number): void {
@@ -120,7 +126,7 @@ export class Inbound {
       count(this.#counters, keepalive ? workerSlot.natKeepalives : workerSlot.refusedMalformed);
       return;
     }
-    const association = this.#associations.get(data.getUint32(offset));
+    const association = this.#associations.get(data.getInt32(offset));
     const tunnel = association === undefined ? undefined : this.#tunnelOf(association.tunnel);
     if (association === undefined || tunnel === undefined) {
       count(this.#counters, workerSlot.refusedUnknownSpi);

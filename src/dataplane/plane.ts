@@ -31,7 +31,7 @@ export type PlaneListener = {
 export class Plane {
   readonly sockets = new Map<number, LinkSocket>();
   readonly tunnels = new Map<number, TunnelPlane>();
-  /** Inbound, by SPI. */
+  /** Inbound, by SPI as a signed number (`spi | 0`). */
   readonly associations = new Map<number, InboundAssociation>();
 
   readonly #arena: Arena;
@@ -58,12 +58,12 @@ export class Plane {
       case 'changeDevice':
         return this.#changeDevice(command);
       case 'addInbound':
-        this.associations.get(command.spi)?.close();
-        this.associations.set(command.spi, new InboundAssociation(this.#memory, command));
+        this.associations.get(command.spi | 0)?.close();
+        this.associations.set(command.spi | 0, new InboundAssociation(this.#memory, command));
         return;
       case 'removeInbound':
-        this.associations.get(command.spi)?.close();
-        this.associations.delete(command.spi);
+        this.associations.get(command.spi | 0)?.close();
+        this.associations.delete(command.spi | 0);
         return;
       case 'addOutbound':
         return this.#addOutbound(command);

@@ -1,8 +1,9 @@
 /**
  * The packets of the rehearsal, as a TUN device would give them: a virtio header and an IP packet.
  *
- * A lone UDP datagram with an open checksum, and a TCP superpacket of some segments. What is merged again at the far
- * end is the same to the byte, identification and checksum included.
+ * Of each family: an echo request with nothing left to do, a lone UDP datagram with an open checksum, a bare TCP
+ * acknowledgement, and a TCP superpacket of some segments. What is merged again at the far end is the same to the byte,
+ * identification and checksum included. Besides, what no tunnel takes.
  */
 import { checksumOf, fold, sumWords } from '../tunnel/offload/checksum.ts';
 import {
@@ -12,67 +13,132 @@ import {
   writeVirtioHeader,
 } from '../tunnel/offload/virtio-header.ts';
 
-const SEGMENT_BYTES = 1_380;
+const SEGMENT_BYTES = 1_340;
 const SEGMENTS = 20;
-const IP_HEADER = 20;
-const ADDRESSES = [192, 0, 2, 1, 192, 0, 2, 2];
+const IP = VIRTIO_HEADER_LENGTH;
+
+type Family = {
+  readonly headerLength: number;
+  readonly source: readonly number[];
+  readonly destination: readonly number[];
+  readonly echo: number;
+  readonly superpacket: number;
+};
+
+const families: readonly Family[] = [
+  {
+    headerLength: 20,
+    source: [192, 0, 2, 1],
+    destination: [192, 0, 2, 2],
+    echo: 1,
+    superpacket: segmentation.tcp4,
+  },
+  {
+    headerLength: 40,
+    source: [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    destination: [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2],
+    echo: 58,
+    superpacket: segmentation.tcp6,
+  },
+];
+
+/** The networks that hold the packets' sources, behind others of the same family. */
+export const rehearsalSources = [
+  { bytes: Uint8Array.of(10, 0, 0, 0), length: 8 },
+  { bytes: Uint8Array.of(192, 0, 2, 0), length: 24 },
+  { bytes: Uint8Array.from([0xfd, ...Array<number>(15).fill(0)]), length: 8 },
+  { bytes: Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, ...Array<number>(12).fill(0)]), length: 32 },
+];
 
 export function rehearsalPackets(): Uint8Array[] {
-  return [udpPacket(), tcpPacket()];
+  return families.flatMap((family) => [
+    ipPacket(otherHost(family), family.echo, 8 + 56).bytes,
+    udpPacket(family),
+    tcpPacket(family, 0),
+    tcpPacket(family, SEGMENTS),
+  ]);
 }
 
-function udpPacket(): Uint8Array {
-  const { bytes, data } = ipPacket(17, 8 + 56);
-  const transport = VIRTIO_HEADER_LENGTH + IP_HEADER;
+/** What is dropped: an IP packet from a source that is not allowed, and something that is no IP packet. */
+export function refusedPackets(): Uint8Array[] {
+  const foreign = families.map((family) => {
+    const source = family.source.with(0, 0xc6);
+    return ipPacket({ ...family, source }, family.echo, 8 + 56).bytes;
+  });
+  return [...foreign, new Uint8Array(VIRTIO_HEADER_LENGTH + 40)];
+}
+
+/** The same with another source in the same network. */
+function otherHost(family: Family): Family {
+  return { ...family, source: family.source.with(-1, 3) };
+}
+
+function udpPacket(family: Family): Uint8Array {
+  const length = 8 + 56;
+  const { bytes, data, transport } = ipPacket(family, 17, length);
   data.setUint16(transport, 33_434);
   data.setUint16(transport + 2, 33_435);
-  data.setUint16(transport + 4, 8 + 56);
-  openChecksum(data, transport + 6, 17, 8 + 56);
+  data.setUint16(transport + 4, length);
+  openChecksum(family, data, transport + 6, 17, length);
   writeVirtioHeader(data, 0, {
     flags: virtioFlag.needsChecksum,
     segmentation: segmentation.none,
-    headerLength: IP_HEADER + 8,
+    headerLength: family.headerLength + 8,
     segmentSize: 0,
-    checksumStart: IP_HEADER,
+    checksumStart: family.headerLength,
     checksumOffset: 6,
   });
   return bytes;
 }
 
-function tcpPacket(): Uint8Array {
-  const length = 20 + SEGMENTS * SEGMENT_BYTES;
-  const { bytes, data } = ipPacket(6, length);
-  const transport = VIRTIO_HEADER_LENGTH + IP_HEADER;
+/** @param segments 0 for one without a payload */
+function tcpPacket(family: Family, segments: number): Uint8Array {
+  const length = 20 + segments * SEGMENT_BYTES;
+  const { bytes, data, transport } = ipPacket(family, 6, length);
   data.setUint16(transport, 50_000);
   data.setUint16(transport + 2, 50_001);
   data.setUint8(transport + 12, 5 << 4);
   data.setUint8(transport + 13, 0x10);
   data.setUint16(transport + 14, 512);
-  openChecksum(data, transport + 16, 6, length);
+  openChecksum(family, data, transport + 16, 6, length);
   writeVirtioHeader(data, 0, {
     flags: virtioFlag.needsChecksum,
-    segmentation: segmentation.tcp4,
-    headerLength: IP_HEADER + 20,
-    segmentSize: SEGMENT_BYTES,
-    checksumStart: IP_HEADER,
+    segmentation: segments > 0 ? family.superpacket : segmentation.none,
+    headerLength: family.headerLength + 20,
+    segmentSize: segments > 0 ? SEGMENT_BYTES : 0,
+    checksumStart: family.headerLength,
     checksumOffset: 16,
   });
   return bytes;
 }
 
-function ipPacket(protocol: number, payload: number): { bytes: Uint8Array; data: DataView } {
-  const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + IP_HEADER + payload);
+function ipPacket(
+  { headerLength, source, destination }: Family,
+  protocol: number,
+  payload: number,
+): { bytes: Uint8Array; data: DataView; transport: number } {
+  const transport = IP + headerLength;
+  const bytes = new Uint8Array(transport + payload);
   const data = new DataView(bytes.buffer);
-  for (let at = VIRTIO_HEADER_LENGTH + IP_HEADER + 20; at < bytes.length; at++) bytes[at] = at;
-  data.setUint8(VIRTIO_HEADER_LENGTH, 0x45);
-  data.setUint16(VIRTIO_HEADER_LENGTH + 2, IP_HEADER + payload);
-  data.setUint8(VIRTIO_HEADER_LENGTH + 8, 64);
-  data.setUint8(VIRTIO_HEADER_LENGTH + 9, protocol);
-  bytes.set(ADDRESSES, VIRTIO_HEADER_LENGTH + 12);
-  data.setUint16(VIRTIO_HEADER_LENGTH + 10, checksumOf(sumWords(data, VIRTIO_HEADER_LENGTH, IP_HEADER)));
-  return { bytes, data };
+  for (let at = transport + 20; at < bytes.length; at++) bytes[at] = at;
+  if (source.length === 4) {
+    data.setUint8(IP, 0x45);
+    data.setUint16(IP + 2, headerLength + payload);
+    data.setUint8(IP + 8, 64);
+    data.setUint8(IP + 9, protocol);
+  } else {
+    data.setUint8(IP, 0x60);
+    data.setUint16(IP + 4, payload);
+    data.setUint8(IP + 6, protocol);
+    data.setUint8(IP + 7, 64);
+  }
+  bytes.set([...source, ...destination], transport - 2 * source.length);
+  if (source.length === 4) data.setUint16(IP + 10, checksumOf(sumWords(data, IP, headerLength)));
+  return { bytes, data, transport };
 }
 
-function openChecksum(data: DataView, field: number, protocol: number, length: number): void {
-  data.setUint16(field, fold(sumWords(data, VIRTIO_HEADER_LENGTH + 12, 8) + protocol + length));
+function openChecksum(family: Family, data: DataView, field: number, protocol: number, length: number): void {
+  const addresses = 2 * family.source.length;
+  const start = IP + family.headerLength - addresses;
+  data.setUint16(field, fold(sumWords(data, start, addresses) + protocol + length));
 }

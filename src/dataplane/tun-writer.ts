@@ -46,13 +46,15 @@ export class TunWriter {
     this.#vector(1, start, length);
   }
 
-  flush(): void {
+  /** @returns the tunnel to whose device something was written */
+  flush(): TunnelPlane | undefined {
     const tunnel = this.#tunnel;
-    if (tunnel === undefined) return;
+    if (tunnel === undefined) return undefined;
     this.#tunnel = undefined;
     this.#run.seal(this.#virtio);
     const written = writevFd(tunnel.tunFd, this.#arena.address + this.#vectors, this.#run.count + 1);
     count(tunnel.counters, written < 0 ? tunnelSlot.tunWriteFailed : tunnelSlot.tunWrites);
+    return tunnel;
   }
 
   #vector(index: number, offset: number, length: number): void {

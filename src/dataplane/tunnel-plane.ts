@@ -5,7 +5,9 @@
  * objects are made when a path is added and live until it is removed.
  */
 import type { Arena } from '../linux/arena.ts';
+import { clockOriginMillis } from '../linux/clock.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
@@ -86,21 +88,21 @@ export class TunnelPlane {
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
       weight: command.weight,
-      clock: 0,
+      clock: DOUBLE_ZERO,
       socket,
       name: names.take(),
       nameLength: 0,
       segmented: true,
       counters: new Float64Array(command.counters),
-      receivedSpi: 0,
-      receivedNewest: 0,
-      receivedPackets: 0,
-      receivedBytes: 0,
-      reportSpi: 0,
-      earlierReportSpi: 0,
+      receivedSpi: DOUBLE_ZERO,
+      receivedNewest: DOUBLE_ZERO,
+      receivedPackets: DOUBLE_ZERO,
+      receivedBytes: DOUBLE_ZERO,
+      reportSpi: DOUBLE_ZERO,
+      earlierReportSpi: DOUBLE_ZERO,
       reportNumber: 0,
-      reportStamp: 0,
-      reportAt: 0,
+      reportStamp: DOUBLE_ZERO,
+      reportAt: DOUBLE_ZERO,
       ownReports: 0,
       answerDue: false,
     };
@@ -118,7 +120,7 @@ export class TunnelPlane {
     for (const association of inbound.values()) {
       if (association.tunnel !== this.id) continue;
       association.close();
-      inbound.delete(association.spi);
+      inbound.delete(association.spi | 0);
     }
   }
 }
@@ -158,7 +160,7 @@ export function publishPath(plane: PlanePath): void {
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
   counters[pathSlot.roundTripVariationMillis] = path.rttVariation / 1000;
   // Each thread's clock starts with the thread; with its origin added both threads mean the same.
-  counters[pathSlot.lastHeardAtMillis] = performance.timeOrigin + path.lastHeardAt / 1000;
+  counters[pathSlot.lastHeardAtMillis] = clockOriginMillis + path.lastHeardAt / 1000;
   counters[pathSlot.receivedPackets] = plane.receivedPackets;
   counters[pathSlot.receivedBytes] = plane.receivedBytes;
   counters[pathSlot.segmentedSending] = plane.segmented ? 1 : 0;

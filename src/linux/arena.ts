@@ -1,9 +1,9 @@
 /**
  * Memory that the kernel and libcrypto read and write, allocated once.
  *
- * Contract: an arena is mapped below 2 GiB, so every address in it is a small integer to V8 and can be passed through
- * FFI without allocating. Nothing is ever freed: an arena lives as long as its thread. Views on it (`bytes`, `data`)
- * share the memory; an address is `arena.address + offset`.
+ * Contract: an arena is mapped below 2 GiB, so every address in it is a small integer to V8, can be passed through FFI
+ * without allocating, and has 32 bits. Nothing is ever freed: an arena lives as long as its thread. Views on it
+ * (`bytes`, `data`) share the memory; an address is `arena.address + offset`.
  */
 import { BackstayError } from '../errors.ts';
 import { bind, errno, errnoName, viewMemory } from './ffi.ts';
@@ -19,7 +19,9 @@ const MAP_FIXED_NOREPLACE = 0x100000;
 /** Where to look for room: far above the program's image when it is not position-independent, below 2 GiB. */
 const LOWEST_HINT = 0x5000_0000;
 const HIGHEST_HINT = 0x7000_0000;
-const HINT_STEP = 0x20_0000;
+/** How far to go on when something lies there. */
+const HINT_STEP = 0x1_0000;
+let nextHint = LOWEST_HINT;
 
 const PAGE = 4096;
 
@@ -59,15 +61,19 @@ export class Arena {
   }
 }
 
-function mapLow(size: number): number {
-  for (let hint = LOWEST_HINT; hint + size < HIGHEST_HINT; hint += Math.max(HINT_STEP, size)) {
+/**
+ * Maps private memory below 2 GiB, readable and writable.
+ * @param size whole pages
+ * @returns its address
+ */
+export function mapLow(size: number): number {
+  // Other threads and libraries map here as well: what is taken is stepped over.
+  for (let hint = nextHint; hint + size < HIGHEST_HINT; hint += HINT_STEP) {
     const flags = MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE;
     const address = mmap(hint, size, PROT_READ_WRITE, flags, -1, 0);
-    if (address === hint) return address;
+    if (address !== hint) continue;
+    nextHint = hint + size;
+    return address;
   }
-  const address = mmap(0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-  if (address < 0 || address > Number.MAX_SAFE_INTEGER) {
-    throw new BackstayError('BS_INTERNAL', `no memory for packet buffers (${errnoName(errno())}).`);
-  }
-  return address;
+  throw new BackstayError('BS_INTERNAL', `no memory below 2 GiB for packet buffers (${errnoName(errno())}).`);
 }

@@ -14,6 +14,26 @@ export function bind<Call extends (...args: never[]) => unknown>(signature: stri
   return program.func(signature) as unknown as Call;
 }
 
+/** A C function by its address; `result` and `parameters` are C types. */
+export function bindAddress<Call extends (...args: never[]) => unknown>(
+  address: number,
+  result: string,
+  parameters: readonly string[],
+): Call {
+  return koffi.decode(address, koffi.proto(result, [...parameters])) as Call;
+}
+
+/** Where a function of libc or of Node.js's libcrypto lies. @throws RangeError when there is none of that name */
+export function symbolAddress(name: string): number {
+  const address = dlsym(0, name);
+  if (address === 0) throw new RangeError(`no C function ${name} in this program`);
+  return address;
+}
+
+const dlsym = bind<(library: number, name: string) => number>(
+  'uintptr_t dlsym(uintptr_t library, const char *name)',
+);
+
 /** The calling thread's errno, as the last failing call left it. */
 export const errno: () => number = () => koffi.errno();
 

@@ -16,6 +16,7 @@
  * true when the state changed; `probeAt` says when this path next wants to send a probe. Allocates nothing per packet.
  * Source: S4.6, S4.11; the estimator is that of RFC 6298.
  */
+import { DOUBLE_ZERO } from '../double-zero.ts';
 import { SendMarks } from './send-marks.ts';
 
 export type PathState = 'probing' | 'up' | 'suspect' | 'down';
@@ -45,13 +46,13 @@ export class Path {
   /** When the state was entered (µs). */
   since: number;
   /** Smoothed round trip and its variation (µs); 0 before the first measurement. */
-  rtt = 0;
-  rttVariation = 0;
-  lastHeardAt = 0;
-  lastSentAt = 0;
+  rtt = DOUBLE_ZERO;
+  rttVariation = DOUBLE_ZERO;
+  lastHeardAt = DOUBLE_ZERO;
+  lastSentAt = DOUBLE_ZERO;
   readonly marks = new SendMarks();
   /** Evidence of the last change to suspect or down: how long nothing was covered (µs) and how many probes went unanswered. */
-  silentFor = 0;
+  silentFor = DOUBLE_ZERO;
   unanswered = 0;
 
   #covers = 0;
