@@ -42,7 +42,7 @@ export class BackstayEnd {
   static async open(namespace: Namespace, options: BackstayEndOptions): Promise<BackstayEnd> {
     const program = new URL('../../packet-path.ts', import.meta.url).pathname;
     const child = await namespace.spawn(process.execPath, [
-      ...interpreted,
+      ...steady,
       program,
       JSON.stringify(packetPathOptions(options)),
     ]);
@@ -65,8 +65,8 @@ export class BackstayEnd {
   }
 }
 
-/** V8's optimising compilers once brought a worker down under an emulated processor; speed is not judged here. */
-const interpreted = ['--no-opt', '--no-maglev', '--no-sparkplug'];
+/** As `bin/backstay` starts it. */
+const steady = ['--no-wasm-dynamic-tiering'];
 
 /** As lab/packet-path.ts takes them. */
 function packetPathOptions(options: BackstayEndOptions): object {
