@@ -70,6 +70,15 @@ export type TunnelCounters = {
   readonly outerBytesIn: number;
   readonly outerPacketsOut: number;
   readonly outerBytesOut: number;
+  /** What came over several links and had to be put in order. */
+  readonly order: {
+    /** Packets that waited for one before them. */
+    readonly waited: number;
+    /** Numbers that were waited for in vain: lost on their link, or very late. */
+    readonly gaveUp: number;
+    /** Packets that came after they were given up, and were delivered out of order. */
+    readonly late: number;
+  };
   /** Packets that went no further, for each reason; a reason without packets may be absent. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 };

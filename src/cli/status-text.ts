@@ -54,6 +54,7 @@ function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette):
     ['keys', describeKeys(tunnel, nowMillis)],
     ['received', traffic(counters.innerPacketsIn, counters.innerBytesIn, counters.outerBytesIn)],
     ['sent', traffic(counters.innerPacketsOut, counters.innerBytesOut, counters.outerBytesOut)],
+    ['order', describeOrder(counters.order)],
     ['dropped', describeDrops(counters.drops)],
   ];
   return facts.map(([name, value]) => [faint(name, palette), value]);
@@ -74,6 +75,12 @@ function describeKeys(tunnel: TunnelStatus, nowMillis: number): string {
 
 function traffic(packets: number, innerBytes: number, outerBytes: number): string {
   return `${formatCount(packets)} packets, ${formatBytes(innerBytes)} inside, ${formatBytes(outerBytes)} outside`;
+}
+
+function describeOrder({ waited, gaveUp, late }: TunnelStatus['counters']['order']): string {
+  if (waited + gaveUp + late === 0) return 'nothing had to wait';
+  const [some, vain, behind] = [waited, gaveUp, late].map(formatCount);
+  return `${some} waited for one before them, ${vain} waited for in vain, ${behind} came late`;
 }
 
 function describeDrops(drops: TunnelStatus['counters']['drops']): string {

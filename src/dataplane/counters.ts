@@ -28,6 +28,9 @@ export const tunnelCounters = [
   'reportsRefused',
   'sendingSpi',
   'sendingSequence',
+  'waitedForOrder',
+  'gaveUpWaiting',
+  'deliveredLate',
 ] as const;
 
 export const pathCounters = [

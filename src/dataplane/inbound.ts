@@ -2,7 +2,8 @@
  * From the links to the TUN device: receive, open, check, write.
  *
  * Contract: `drain` takes what a socket has, up to a budget. A datagram costs a look-up of its SPI and a look at the replay
- * window before it costs a decryption; nothing of it is used before it proved authentic. Nothing stays in buffers.
+ * window before it costs a decryption; nothing of it is used before it proved authentic. Nothing stays in the
+ * receive buffers; what came before its turn waits in `ordering`.
  * Allocates nothing per packet.
  * Source: RFC 4303, 3.4; RFC 3948, 2.
  */
@@ -20,6 +21,7 @@ import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import { type InboundAssociation, opened, replayed } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
+import { Ordering } from './ordering.ts';
 import { TunWriter } from './tun-writer.ts';
 import type { LinkSocket, PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
@@ -57,6 +59,7 @@ export class Inbound {
   readonly #arena: Arena;
   readonly #receiver: DatagramReceiver;
   readonly #writer: TunWriter;
+  readonly #ordering: Ordering;
   readonly #listener: InboundListener;
   readonly #counters: Float64Array;
   readonly #arrival: Arrival = { socket: { id: -1, fd: -1 }, sender: 0, spi: 0, sequence: 0, length: 0 };
@@ -72,11 +75,13 @@ export class Inbound {
     listener: InboundListener,
     associations: ReadonlyMap<number, InboundAssociation>,
     counters: Float64Array,
+    holdSlots: number,
   ) {
     this.#associations = associations;
     this.#arena = arena;
     this.#receiver = new DatagramReceiver(arena);
     this.#writer = new TunWriter(arena);
+    this.#ordering = new Ordering(arena, this.#writer, holdSlots);
     this.#listener = listener;
     this.#counters = counters;
   }
@@ -98,6 +103,7 @@ export class Inbound {
       if (filled <= 0) break;
       for (let slot = 0; slot < filled; slot++) this.#takeSlot(slot);
       handedOver = this.#writer.flush();
+      this.#ordering.settle();
       this.#receiver.rearm(filled);
       if (filled < RECEIVE_SLOTS) break;
     }
@@ -151,12 +157,21 @@ export class Inbound {
     const start = offset + ESP_PAYLOAD_OFFSET;
     const payload = end - ESP_TRAILER_LENGTH - data.getUint8(end - 2) - start;
     this.#book(tunnel, association, length);
-    if (payload < 0) {
-      count(tunnel.counters, tunnelSlot.refusedMalformedInner);
-      return;
-    }
-    if (following === nextHeader.none) this.#takeReport(tunnel, association, start, payload, length);
-    else this.#takeInner(tunnel, start, payload, following);
+    if (payload < 0) count(tunnel.counters, tunnelSlot.refusedMalformedInner);
+    else if (following === nextHeader.none) this.#takeReport(tunnel, association, start, payload, length);
+    else if (this.#takeInner(tunnel, association, start, payload, following)) return;
+    this.#ordering.nothing(tunnel, association, this.#now);
+    this.#waitForOrder(tunnel);
+  }
+
+  /** Gives up packets that were waited for long enough. @returns when it wants to be called again (µs) */
+  service(tunnel: TunnelPlane, now: number): number {
+    this.#ordering.expire(tunnel, now);
+    return tunnel.order.dueAt;
+  }
+
+  #waitForOrder(tunnel: TunnelPlane): void {
+    if (tunnel.order.held > 0) this.#listener.dueAt(tunnel.order.dueAt);
   }
 
   /** Books the packet on the path it came over, for our reports. */
@@ -176,22 +191,29 @@ export class Inbound {
     path.path.heard(this.#now);
   }
 
-  #takeInner(tunnel: TunnelPlane, start: number, payload: number, following: number): void {
+  /** @returns whether it is a packet for the device */
+  #takeInner(
+    tunnel: TunnelPlane,
+    association: InboundAssociation,
+    start: number,
+    payload: number,
+    following: number,
+  ): boolean {
     const data = this.#arena.data;
     const unfinished = following === nextHeader.unfinishedChecksum;
     if (!unfinished && following !== nextHeader.ipv4 && following !== nextHeader.ipv6) {
       count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
-      return;
+      return false;
     }
     const length = packetLength(data, start, start + payload);
     const kindFits = length > 0 && (unfinished || isIpv4(data, start) === (following === nextHeader.ipv4));
     if (!kindFits) {
       count(tunnel.counters, tunnelSlot.refusedMalformedInner);
-      return;
+      return false;
     }
     if (!tunnel.innerSources.allows(data, start)) {
       count(tunnel.counters, tunnelSlot.refusedForeignSource);
-      return;
+      return false;
     }
     if (tunnel.reportAt === Number.POSITIVE_INFINITY) {
       tunnel.reportAt = this.#now + REPORT_INTERVAL;
@@ -199,7 +221,9 @@ export class Inbound {
     }
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
-    this.#writer.add(tunnel, start, length, unfinished);
+    this.#ordering.packet(tunnel, association, start, length, unfinished, this.#now);
+    this.#waitForOrder(tunnel);
+    return true;
   }
 
   #takeReport(

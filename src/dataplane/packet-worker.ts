@@ -12,6 +12,7 @@ import { Epoll } from '../linux/epoll.ts';
 import type { WakeEvent } from '../linux/wake-event.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
+import { HOLD_SLOTS, holdArenaBytes } from './hold-memory.ts';
 import { type Arrival, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
 import { Plane } from './plane.ts';
@@ -29,6 +30,9 @@ const ID = 0x0fff_ffff;
 /** Socket addresses and associations of all tunnels, 28 and 344 bytes each. Memory that is not used costs nothing. */
 const SMALL_ARENA_BYTES = 16 * 1024 * 1024;
 
+const ARENA_BYTES =
+  RECEIVER_ARENA_BYTES + OUTBOUND_ARENA_BYTES + holdArenaBytes(HOLD_SLOTS) + SMALL_ARENA_BYTES;
+
 /** How the worker hears from the main thread and answers it. */
 export type WorkerLine = {
   /** The next command, if there is one. */
@@ -40,7 +44,7 @@ export class PacketWorker {
   readonly #line: WorkerLine;
   readonly #wake: WakeEvent;
   readonly #epoll = new Epoll();
-  readonly #arena = new Arena(RECEIVER_ARENA_BYTES + OUTBOUND_ARENA_BYTES + SMALL_ARENA_BYTES);
+  readonly #arena = new Arena(ARENA_BYTES);
   readonly #counters: Float64Array;
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
@@ -85,6 +89,7 @@ export class PacketWorker {
       },
       this.#plane.associations,
       this.#counters,
+      HOLD_SLOTS,
     );
     this.#reporter = new Reporter(this.#arena, this.#outbound, {
       pathChanged: (tunnel, path, from, now) => this.#pathChanged(tunnel, path, from, now),
@@ -216,7 +221,8 @@ export class PacketWorker {
   #service(): void {
     let next = Number.POSITIVE_INFINITY;
     for (const tunnel of this.#plane.tunnels.values()) {
-      next = Math.min(next, this.#reporter.service(tunnel, this.#now));
+      const reportAt = this.#reporter.service(tunnel, this.#now);
+      next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
     }
     this.#serviceAt = next;
   }

@@ -9,6 +9,7 @@ import { clockOriginMillis } from '../linux/clock.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
+import { Resequencer } from '../tunnel/order/resequencer.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
 import type { ScheduledPath } from '../tunnel/schedule.ts';
@@ -57,6 +58,10 @@ export class TunnelPlane {
   /** New keys that wait for the peer to be heard on the inbound SPI that belongs to them. */
   pending: { readonly association: OutboundAssociation; readonly whenHeardOn: number } | undefined;
   rekeyAsked = false;
+  /** The order of what arrives, under the newest SPI heard; under the one before, packets are not waited for. */
+  readonly order = new Resequencer();
+  orderSpi = DOUBLE_ZERO;
+  earlierOrderSpi = DOUBLE_ZERO;
   /** When data that arrived has to be reported (µs). */
   reportAt = Number.POSITIVE_INFINITY;
 

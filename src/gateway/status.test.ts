@@ -52,7 +52,15 @@ describe('the status', () => {
 
   it("adds up a tunnel's paths, and takes what is inside from its own counters", () => {
     const { counters } = statusOf(
-      tunnel({ innerReceivedPackets: 1, innerReceivedBytes: 2, innerSentPackets: 3, innerSentBytes: 4 }),
+      tunnel({
+        innerReceivedPackets: 1,
+        innerReceivedBytes: 2,
+        innerSentPackets: 3,
+        innerSentBytes: 4,
+        waitedForOrder: 5,
+        gaveUpWaiting: 6,
+        deliveredLate: 7,
+      }),
     );
     assert.deepEqual(counters, {
       innerPacketsIn: 1,
@@ -63,6 +71,7 @@ describe('the status', () => {
       outerBytesIn: 2000,
       outerPacketsOut: 40,
       outerBytesOut: 6000,
+      order: { waited: 5, gaveUp: 6, late: 7 },
       drops: {},
     });
   });

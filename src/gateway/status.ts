@@ -88,6 +88,11 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
     outerBytesIn: total((path) => path.rxBytes),
     outerPacketsOut: total((path) => path.txPackets),
     outerBytesOut: total((path) => path.txBytes),
+    order: {
+      waited: figures.waitedForOrder,
+      gaveUp: figures.gaveUpWaiting,
+      late: figures.deliveredLate,
+    },
     drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
   };
 }
