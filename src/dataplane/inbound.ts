@@ -63,7 +63,9 @@ export class Inbound {
   readonly #listener: InboundListener;
   readonly #counters: Float64Array;
   readonly #arrival: Arrival = { socket: { id: -1, fd: -1 }, sender: 0, spi: 0, sequence: 0, length: 0 };
-  /** The tunnel and path of the datagram before, as they come in rows. */
+  /** Association, tunnel and path of the datagram before, as they come in rows. */
+  #lastAssociation: InboundAssociation | undefined;
+  #lastSpi = 0;
   #lastTunnel: TunnelPlane | undefined;
   #lastPath: PlanePath | undefined;
   #now = 0;
@@ -86,8 +88,9 @@ export class Inbound {
     this.#counters = counters;
   }
 
-  /** Forgets what it remembered of tunnels and paths; to be called when any of them changes. */
+  /** Forgets what it remembered of associations, tunnels and paths; to be called when any of them changes. */
   forget(): void {
+    this.#lastAssociation = undefined;
     this.#lastTunnel = undefined;
     this.#lastPath = undefined;
   }
@@ -132,7 +135,7 @@ export class Inbound {
       count(this.#counters, keepalive ? workerSlot.natKeepalives : workerSlot.refusedMalformed);
       return;
     }
-    const association = this.#associations.get(data.getInt32(offset));
+    const association = this.#associationOf(data.getInt32(offset));
     const tunnel = association === undefined ? undefined : this.#tunnelOf(association.tunnel);
     if (association === undefined || tunnel === undefined) {
       count(this.#counters, workerSlot.refusedUnknownSpi);
@@ -239,6 +242,14 @@ export class Inbound {
     arrival.length = length;
     this.#listener.reportArrived(tunnel, arrival, start, payload);
     this.#lastPath = undefined;
+  }
+
+  /** @param spi as a signed number */
+  #associationOf(spi: number): InboundAssociation | undefined {
+    if (this.#lastAssociation !== undefined && this.#lastSpi === spi) return this.#lastAssociation;
+    this.#lastAssociation = this.#associations.get(spi);
+    this.#lastSpi = spi;
+    return this.#lastAssociation;
   }
 
   #tunnelOf(id: number): TunnelPlane | undefined {
