@@ -173,6 +173,11 @@ export class Inbound {
     return tunnel.order.dueAt;
   }
 
+  /** The tunnel is about to go. */
+  abandon(tunnel: TunnelPlane, now: number): void {
+    this.#ordering.abandon(tunnel, now);
+  }
+
   #waitForOrder(tunnel: TunnelPlane): void {
     if (tunnel.order.held > 0) this.#listener.dueAt(tunnel.order.dueAt);
   }

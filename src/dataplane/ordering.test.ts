@@ -114,6 +114,19 @@ describe('packets over several links', () => {
     assert.deepEqual(delivered(bench), more);
   });
 
+  it('of a tunnel that goes leave their room to others', () => {
+    const bench = openBench();
+    for (let round = 0; round < 3; round++) {
+      const from = 2 + round * 2 * BENCH_HOLD_SLOTS;
+      const numbers = Array.from({ length: BENCH_HOLD_SLOTS }, (_, index) => from + index);
+      for (const number of numbers) bench.fromLink(packet(number));
+      assert.equal(bench.tunnel.order.held, BENCH_HOLD_SLOTS);
+      bench.inbound.abandon(bench.tunnel, bench.now);
+      assert.equal(bench.tunnel.order.held, 0);
+    }
+    assert.deepEqual(delivered(bench), []);
+  });
+
   it('under new keys wait for none under the old ones, and those come through nevertheless', () => {
     const bench = openBench();
     bench.fromLink(packet(1), packet(3), packet(4));

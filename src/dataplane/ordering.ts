@@ -76,6 +76,16 @@ export class Ordering {
     this.settle();
   }
 
+  /** Gives back the room of a tunnel that goes; what it held is dropped. @param now µs */
+  abandon(tunnel: TunnelPlane, now: number): void {
+    const { order } = tunnel;
+    order.loseAll();
+    for (let slot = order.take(now); slot !== 0; slot = order.take(now)) {
+      if (slot !== NOTHING) this.#memory.release(slot);
+    }
+    this.settle();
+  }
+
   /** What was handed to the writer lies with the kernel now. */
   settle(): void {
     this.#memory.settle();

@@ -72,6 +72,7 @@ export class PacketWorker {
         pathLost: (tunnel, path) => this.#reporter.lost(tunnel, path, this.#now),
         pathRestarted: (tunnel, path) => this.#reporter.restart(tunnel, path, this.#now),
         activated: (tunnel, spi) => this.#activated(tunnel, spi),
+        removed: (tunnel) => this.#inbound.abandon(tunnel, this.#now),
       },
     );
     this.#outbound = new Outbound(this.#arena, {

@@ -26,6 +26,7 @@ export type PlaneListener = {
   pathLost(tunnel: TunnelPlane, path: PlanePath): void;
   pathRestarted(tunnel: TunnelPlane, path: PlanePath): void;
   activated(tunnel: TunnelPlane, spi: number): void;
+  removed(tunnel: TunnelPlane): void;
 };
 
 export class Plane {
@@ -101,6 +102,7 @@ export class Plane {
     tunnel.takeAssociationsOf(this.associations);
     for (const path of tunnel.paths) this.#names.give(path.name);
     this.tunnels.delete(id);
+    this.#listener.removed(tunnel);
   }
 
   #changeDevice({ tunnel: id, tunFd, udpOffload }: Extract<WorkerCommand, { kind: 'changeDevice' }>): void {

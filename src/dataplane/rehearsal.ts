@@ -5,8 +5,8 @@
  * the other: structures given to the kernel, merged datagrams, libcrypto. And it warms the code, the worker's loop
  * included: through cold code a packet takes three times as long. V8 compiles for what it has seen and gives the code up
  * when something else comes, so the rehearsal has what real life has: both families, packets that are refused, new keys.
- * Works with two tunnels between two sockets on the loopback interface and throw-away keys; where that interface is
- * switched off it proves nothing and says so. Throws BS_SELF_TEST_FAILED.
+ * Works with two tunnels that lead to each other over the loopback interface and throw-away keys; where that interface
+ * is switched off it proves nothing and says so. Throws BS_SELF_TEST_FAILED.
  */
 import { BackstayError } from '../errors.ts';
 import { readFd, writeFd } from '../linux/file-descriptor.ts';

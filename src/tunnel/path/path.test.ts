@@ -16,7 +16,7 @@ function states(line: VirtualLine): PathState[] {
   return line.changes.map(({ to }) => to);
 }
 
-const roundTrips = [1, 20, 100, 300, 600];
+const roundTrips = [1, 20, 100, 300, 600, 1_500, 2_500];
 
 describe('a path', () => {
   it('is up with the first report that covers its probe', () => {
@@ -63,9 +63,9 @@ describe('a path', () => {
       assert.ok(deadlineMillis <= Math.max(80, 2 * roundTripMillis + 60), `${deadlineMillis} ms`);
       line.blackHole = true;
       // What is on its way still arrives: the silence begins after it.
-      const suspect = line.runUntil('suspect', 5000);
+      const suspect = line.runUntil('suspect', 10_000);
       assert.ok(suspect <= deadlineMillis + 5, `suspect after ${suspect} of ${deadlineMillis} ms`);
-      const down = line.runUntil('down', 5000);
+      const down = line.runUntil('down', 15_000);
       assert.ok(down <= 3 * deadlineMillis + 20, `down ${down} ms later`);
       assert.deepEqual(states(line), ['suspect', 'down']);
       assert.ok(line.path.silentFor > 0 && line.path.unanswered > 0);
@@ -271,10 +271,10 @@ describe('a path that is told so', () => {
 
   it('knows no round trip that is not positive, and no deadline beyond its bounds', () => {
     const path = new Path(1, 500_000, 0);
-    assert.equal(path.deadline, 700_000);
+    assert.equal(path.deadline, 3_000_000);
     for (const [roundTrip, deadline] of [
       [1, 80_000],
-      [100_000_000, 1_000_000],
+      [100_000_000, 5_000_000],
     ] as const) {
       const measured = new Path(1, 500_000, 0);
       for (let sample = 0; sample < 50; sample++) measured.measured(roundTrip);

@@ -25,9 +25,12 @@ export type PathState = 'probing' | 'up' | 'suspect' | 'down';
 export const REPORT_INTERVAL = 20_000;
 /** Below this a report is late because a process was, not because a path is (µs). */
 const SHORTEST_DEADLINE = 80_000;
+/** However unsteady a path is: above this a report is late, unless the path is slower than that by nature. */
 const LONGEST_DEADLINE = 1_000_000;
-/** Before anything was measured: a satellite answers in 0.6 s. */
-const UNMEASURED_DEADLINE = 700_000;
+/** A path that takes seconds by nature (a modem behind a full queue) has a quarter more than its round trip, up to this. */
+const UTMOST_DEADLINE = 5_000_000;
+/** Before anything was measured: the slowest path that is of any use answers in this time. */
+const UNMEASURED_DEADLINE = 3_000_000;
 /** How many deadlines a suspect path gets at least to answer the probes sent meanwhile. */
 const SUSPECT_DEADLINES = 2;
 /** So many probes in a row stay unanswered once in 3,000 times on a line that loses 30 % each way. */
@@ -72,7 +75,7 @@ export class Path {
   get deadline(): number {
     if (this.rtt === 0) return UNMEASURED_DEADLINE;
     const expected = this.rtt + 4 * this.rttVariation + REPORT_INTERVAL + 10_000;
-    return Math.min(LONGEST_DEADLINE, Math.max(SHORTEST_DEADLINE, expected));
+    return Math.min(this.#longest, Math.max(SHORTEST_DEADLINE, expected));
   }
 
   /** When the next probe is due (µs). */
@@ -198,7 +201,11 @@ export class Path {
 
   /** Within this time a probe should be answered (µs); a report of data may wait for its interval. */
   get #answerTime(): number {
-    return Math.min(LONGEST_DEADLINE, this.rtt + 4 * this.rttVariation + 10_000);
+    return Math.min(this.#longest, this.rtt + 4 * this.rttVariation + 10_000);
+  }
+
+  get #longest(): number {
+    return Math.min(UTMOST_DEADLINE, Math.max(LONGEST_DEADLINE, 1.25 * this.rtt + REPORT_INTERVAL));
   }
 
   #beginAsking(): void {
