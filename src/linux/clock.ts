@@ -2,8 +2,8 @@
  * The packet worker's clock: monotonic whole microseconds.
  *
  * Contract: never goes back and ignores changes of the wall clock (CLOCK_MONOTONIC). Allocates nothing. It is libc's
- * `clock_gettime` and not `performance.now()`: the latter is code of its own that is cold after a sleep, and costs the
- * first packet after silence 18 µs; the former comes the way that every other call of the worker comes.
+ * `clock_gettime`, which comes the way that every other call of the worker comes: `performance.now()` is code of its own
+ * that is cold after a sleep.
  * Source: clock_gettime(2).
  */
 import { Arena } from './arena.ts';
