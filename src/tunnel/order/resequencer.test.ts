@@ -140,6 +140,16 @@ describe('packets that come out of order', () => {
     assert.ok(receiver.order.patience > before);
   });
 
+  it('that come late in a row make the next gap longer once, not each', () => {
+    const receiver = new Receiver();
+    receiver.arrive(10);
+    const before = receiver.order.patience;
+    receiver.now = receiver.order.dueAt;
+    receiver.expire();
+    for (let number = 1; number < 10; number++) receiver.arrive(number);
+    assert.equal(receiver.order.patience, before * 1.5);
+  });
+
   it('may be reports, which hold nothing up', () => {
     const receiver = new Receiver();
     receiver.arrive(2, 'report');
