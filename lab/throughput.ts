@@ -22,7 +22,12 @@ export type ThroughputOptions = {
   /** Not counted at the start (slow start); default 0. */
   readonly omitSeconds?: number;
   readonly port?: number;
+  /** Of TCP; default the kernel's. */
+  readonly congestion?: Congestion | undefined;
 };
+
+export const congestionControls = ['cubic', 'bbr', 'reno'] as const;
+export type Congestion = (typeof congestionControls)[number];
 
 export type Throughput = {
   readonly receivedMbit: number;
@@ -68,6 +73,7 @@ function clientArguments(options: ThroughputOptions, port: number): string[] {
     ...['--client', address, '--port', `${port}`, '--json', '--get-server-output', ...everyInterval],
     ...['--time', `${seconds}`, '--omit', `${omitSeconds}`, '--parallel', `${streams}`],
     ...(protocol === 'udp' ? ['--udp'] : []),
+    ...(options.congestion === undefined ? [] : ['--congestion', options.congestion]),
     ...(offeredMbit === undefined ? [] : ['--bitrate', `${Math.round(offeredMbit * 1e6)}`]),
   ];
 }

@@ -9,7 +9,7 @@ import { openGateways } from '../../lab/gateways.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { type ProfileName, profiles } from '../../lab/profiles.ts';
 import { openSites, type Sites } from '../../lab/sites.ts';
-import { measureThroughput } from '../../lab/throughput.ts';
+import { type Congestion, measureThroughput } from '../../lab/throughput.ts';
 
 /** Those with emulated links: on bare ones the processors are the limit, and throughput.ts measures that. */
 export const bondedProfiles = (Object.keys(profiles) as ProfileName[]).filter((name) => name !== 'fast');
@@ -18,6 +18,8 @@ export type BondingSettings = {
   readonly seconds: number;
   readonly streams: readonly number[];
   readonly declareRates: boolean;
+  /** Of the streams' senders; undefined for the kernel's own choice. */
+  readonly congestion: Congestion | undefined;
 };
 
 export type BondingRow = {
@@ -58,7 +60,7 @@ async function measureOver(
   lab: Lab,
   sites: Sites,
   links: Sites['links'],
-  { seconds, streams, declareRates }: BondingSettings,
+  { seconds, streams, declareRates, congestion }: BondingSettings,
 ): Promise<Measured[]> {
   const gateways = await openGateways(lab, { ...sites, links }, { families: 'v4', declareRates });
   try {
@@ -71,6 +73,7 @@ async function measureOver(
         seconds,
         omitSeconds: OMIT_SECONDS,
         streams: count,
+        congestion,
       });
       measured.push({ mbit: receivedMbit, retransmits });
     }

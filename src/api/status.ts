@@ -107,6 +107,10 @@ export type PathStatus = {
   readonly since: string;
   readonly rttMillis?: number;
   readonly rttVarMillis?: number;
+  /** What the line was seen to carry towards the peer while it was fully used. */
+  readonly rateBps?: number;
+  /** How long a packet waited in the line's queue lately. */
+  readonly queueMillis?: number;
   /** 0 to 1, of what was sent lately. */
   readonly lossRatio?: number;
   /** How long ago an authentic packet came over this path. */

@@ -12,6 +12,7 @@ import type { Arena } from '../linux/arena.ts';
 import { CallList } from '../linux/call-list.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { ESP_PAYLOAD_OFFSET, ESP_TAG_LENGTH, ESP_TRAILER_LENGTH, paddingFor } from '../tunnel/esp/format.ts';
+import { ivHigh, LANES, LAST_SEQUENCE, laneOf, orderOf } from '../tunnel/esp/packet-number.ts';
 import { ReplayWindow } from '../tunnel/esp/replay-window.ts';
 
 const TWO_32 = 0x1_0000_0000;
@@ -48,6 +49,8 @@ export class OutboundAssociation {
   readonly packetLimit: number;
   /** The number of the newest packet. */
   sequence = DOUBLE_ZERO;
+  /** The order number of the newest packet of each lane. */
+  readonly #orders = new Float64Array(LANES);
 
   readonly #memory: AssociationMemory;
   readonly #sealer: Sealer;
@@ -80,13 +83,13 @@ export class OutboundAssociation {
 
   /**
    * Seals `length` bytes at `input` into a datagram at `out`. Up to 5 bytes behind the input are used and restored.
-   * @returns the datagram's length; 0 when libcrypto failed or the association is closed
+   * @returns the datagram's length; 0 when libcrypto failed, the association is closed or its numbers are used up
    */
-  seal(input: number, length: number, following: number, out: number): number {
+  seal(input: number, length: number, following: number, lane: number, out: number): number {
     // Its calls may be another association's by now.
-    if (this.#closed) return 0;
+    if (this.#closed || this.sequence >= LAST_SEQUENCE) return 0;
     const { data, address } = this.#memory.arena;
-    this.#number(out);
+    this.#number(lane, out);
     const end = input + length;
     const kept = data.getUint32(end);
     const keptToo = data.getUint32(end + 4);
@@ -116,18 +119,20 @@ export class OutboundAssociation {
   }
 
   /** Gives the packet the next number: in the header, the IV, the nonce and the associated data. */
-  #number(out: number): void {
+  #number(lane: number, out: number): void {
     const data = this.#memory.arena.data;
     this.sequence += 1;
-    const high = Math.floor(this.sequence / TWO_32);
+    const order = (this.#orders[lane] as number) + 1;
+    this.#orders[lane] = order;
     const low = this.sequence >>> 0;
+    const high = ivHigh(lane, order, this.sequence);
     data.setUint32(out, this.spi);
     data.setUint32(out + 4, low);
     data.setUint32(out + 8, high);
     data.setUint32(out + 12, low);
     data.setUint32(this.#nonce + SALT_LENGTH, high);
     data.setUint32(this.#nonce + SALT_LENGTH + 4, low);
-    data.setUint32(this.#associated + 4, high);
+    data.setUint32(this.#associated + 4, Math.floor(this.sequence / TWO_32));
     data.setUint32(this.#associated + 8, low);
   }
 }
@@ -141,8 +146,10 @@ export class InboundAssociation {
   readonly spi: number;
   readonly tunnel: number;
   readonly window = new ReplayWindow();
-  /** The number of the packet opened last. */
+  /** The numbers of the packet opened last; its order number is modulo 2^16. */
   sequence = DOUBLE_ZERO;
+  lane = 0;
+  order = 0;
 
   readonly #memory: AssociationMemory;
   readonly #opener: Opener;
@@ -176,8 +183,10 @@ export class InboundAssociation {
     const low = data.getUint32(offset + 4);
     const sequence = this.window.locate(low);
     if (!this.window.isFresh(sequence)) return replayed;
-    data.setUint32(this.#nonce + SALT_LENGTH, data.getUint32(offset + 8));
-    data.setUint32(this.#nonce + SALT_LENGTH + 4, data.getUint32(offset + 12));
+    const ivHighWord = data.getUint32(offset + 8);
+    const ivLowWord = data.getUint32(offset + 12);
+    data.setUint32(this.#nonce + SALT_LENGTH, ivHighWord);
+    data.setUint32(this.#nonce + SALT_LENGTH + 4, ivLowWord);
     data.setUint32(this.#associated + 4, Math.floor(sequence / TWO_32));
     data.setUint32(this.#associated + 8, low);
     const authentic = this.#opener.open(
@@ -189,6 +198,8 @@ export class InboundAssociation {
     if (!authentic) return notAuthentic;
     this.window.accept(sequence);
     this.sequence = sequence;
+    this.lane = laneOf(ivHighWord, ivLowWord, sequence);
+    this.order = orderOf(ivHighWord);
     return opened;
   }
 

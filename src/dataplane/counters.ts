@@ -46,6 +46,9 @@ export const pathCounters = [
   'receivedBytes',
   'segmentedSending',
   'peerReceivedPackets',
+  'lineRate',
+  'lineQueueMillis',
+  'lineLoss',
 ] as const;
 
 /** Of the whole worker: what belongs to no tunnel. */

@@ -18,6 +18,7 @@ import {
   nextHeader,
 } from '../tunnel/esp/format.ts';
 import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
+import type { Resequencer } from '../tunnel/order/resequencer.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import { type InboundAssociation, opened, replayed } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
@@ -164,13 +165,15 @@ export class Inbound {
     else if (following === nextHeader.none) this.#takeReport(tunnel, association, start, payload, length);
     else if (this.#takeInner(tunnel, association, start, payload, following)) return;
     this.#ordering.nothing(tunnel, association, this.#now);
-    this.#waitForOrder(tunnel);
+    this.#waitForOrder(tunnel, association);
   }
 
   /** Gives up packets that were waited for long enough. @returns when it wants to be called again (µs) */
   service(tunnel: TunnelPlane, now: number): number {
+    const due = tunnel.orderDueAt;
+    if (now < due) return due;
     this.#ordering.expire(tunnel, now);
-    return tunnel.order.dueAt;
+    return tunnel.orderDueAt;
   }
 
   /** The tunnel is about to go. */
@@ -178,8 +181,9 @@ export class Inbound {
     this.#ordering.abandon(tunnel, now);
   }
 
-  #waitForOrder(tunnel: TunnelPlane): void {
-    if (tunnel.order.held > 0) this.#listener.dueAt(tunnel.order.dueAt);
+  #waitForOrder(tunnel: TunnelPlane, { lane: number }: InboundAssociation): void {
+    const lane = tunnel.lanes[number] as Resequencer;
+    if (lane.held > 0) this.#listener.dueAt(lane.dueAt);
   }
 
   /** Books the packet on the path it came over, for our reports. */
@@ -195,6 +199,7 @@ export class Inbound {
     if (path.receivedSpi !== association.spi || association.sequence > path.receivedNewest) {
       path.receivedSpi = association.spi;
       path.receivedNewest = association.sequence;
+      path.receivedAt = this.#now;
     }
     path.path.heard(this.#now);
   }
@@ -230,7 +235,7 @@ export class Inbound {
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
     this.#ordering.packet(tunnel, association, start, length, unfinished, this.#now);
-    this.#waitForOrder(tunnel);
+    this.#waitForOrder(tunnel, association);
     return true;
   }
 

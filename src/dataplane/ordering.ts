@@ -1,12 +1,13 @@
 /**
- * Brings a tunnel's packets into order on their way to its device.
+ * Brings a tunnel's packets into order on their way to its device, lane by lane.
  *
- * Contract: every number that an association opened is given to `packet` or `nothing`, once. What is in order goes to the
+ * Contract: every packet that an association opened is given to `packet` or `nothing`, once. What is in order goes to the
  * writer at once; what is ahead is copied and waits, no longer than `Resequencer` says. `expire` must be called at
- * `tunnel.order.dueAt`, and `settle` after the writer was flushed. Allocates nothing per packet.
+ * `tunnel.orderDueAt`, and `settle` after the writer was flushed. Allocates nothing per packet.
  */
 import type { Arena } from '../linux/arena.ts';
-import { ahead, late, NOTHING } from '../tunnel/order/resequencer.ts';
+import { LANES, NO_LANE, nearestOrder, ORDER_NUMBERS } from '../tunnel/esp/packet-number.ts';
+import { ahead, late, NOTHING, type Resequencer } from '../tunnel/order/resequencer.ts';
 import type { InboundAssociation } from './association.ts';
 import { count, tunnelSlot } from './counters.ts';
 import { HoldMemory } from './hold-memory.ts';
@@ -16,6 +17,8 @@ import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 export class Ordering {
   readonly #memory: HoldMemory;
   readonly #writer: TunWriter;
+  /** The order number of the packet at hand. */
+  #number = 0;
 
   constructor(arena: Arena, writer: TunWriter, holdSlots: number) {
     this.#memory = new HoldMemory(arena, holdSlots);
@@ -25,63 +28,68 @@ export class Ordering {
   /** An inner packet that was checked. @param now µs */
   packet(
     tunnel: TunnelPlane,
-    { spi, sequence }: InboundAssociation,
+    association: InboundAssociation,
     start: number,
     length: number,
     unfinished: boolean,
     now: number,
   ): void {
-    const order = tunnel.order;
-    const verdict = this.#judge(tunnel, spi, sequence, now);
+    const lane = tunnel.lanes[association.lane] as Resequencer;
+    const verdict = this.#judge(tunnel, lane, association, now);
     if (verdict === late) {
-      count(tunnel.counters, tunnelSlot.deliveredLate);
       this.#writer.add(tunnel, start, length, unfinished);
       return;
     }
+    const { sequence } = association;
     if (verdict === ahead) {
       const slot = this.#memory.keep(start, length, unfinished);
       if (slot > 0) {
         count(tunnel.counters, tunnelSlot.waitedForOrder);
-        order.hold(sequence, slot, now);
-        this.#loseWhatIsLost(tunnel, spi, now);
+        lane.hold(this.#number, sequence, slot, now);
+        this.#loseWhatIsLost(tunnel, lane, association.spi, now);
         return;
       }
       // No room to wait in: what is missing is given up.
-      order.loseBelow(sequence);
-      this.#deliverDue(tunnel, now);
+      lane.loseBelow(this.#number);
+      this.#deliverDue(tunnel, lane, now);
     }
     this.#writer.add(tunnel, start, length, unfinished);
-    order.passed(now);
-    this.#deliverDue(tunnel, now);
+    lane.passed(sequence, now);
+    this.#deliverDue(tunnel, lane, now);
   }
 
-  /** A number whose packet has nothing to deliver: a report, or something that was refused. @param now µs */
-  nothing(tunnel: TunnelPlane, { spi, sequence }: InboundAssociation, now: number): void {
-    const verdict = this.#judge(tunnel, spi, sequence, now);
+  /** A packet that has nothing to deliver: a report, or something that was refused. @param now µs */
+  nothing(tunnel: TunnelPlane, association: InboundAssociation, now: number): void {
+    if (association.lane === NO_LANE) return;
+    const lane = tunnel.lanes[association.lane] as Resequencer;
+    const verdict = this.#judge(tunnel, lane, association, now);
     if (verdict === late) return;
     if (verdict === ahead) {
-      tunnel.order.hold(sequence, NOTHING, now);
-      this.#loseWhatIsLost(tunnel, spi, now);
+      lane.hold(this.#number, association.sequence, NOTHING, now);
+      this.#loseWhatIsLost(tunnel, lane, association.spi, now);
       return;
     }
-    tunnel.order.passed(now);
-    this.#deliverDue(tunnel, now);
+    lane.passed(association.sequence, now);
+    this.#deliverDue(tunnel, lane, now);
   }
 
   /** Gives up what was waited for long enough. @param now µs */
   expire(tunnel: TunnelPlane, now: number): void {
-    if (now < tunnel.order.dueAt) return;
-    while (tunnel.order.expire(now)) this.#deliverDue(tunnel, now);
+    for (let number = 1; number < LANES; number++) {
+      const lane = tunnel.lanes[number] as Resequencer;
+      while (lane.expire(now)) this.#deliverDue(tunnel, lane, now);
+    }
     this.#writer.flush();
     this.settle();
   }
 
   /** Gives back the room of a tunnel that goes; what it held is dropped. @param now µs */
   abandon(tunnel: TunnelPlane, now: number): void {
-    const { order } = tunnel;
-    order.loseAll();
-    for (let slot = order.take(now); slot !== 0; slot = order.take(now)) {
-      if (slot !== NOTHING) this.#memory.release(slot);
+    for (const lane of tunnel.lanes) {
+      lane.loseAll();
+      for (let slot = lane.take(now); slot !== 0; slot = lane.take(now)) {
+        if (slot !== NOTHING) this.#memory.release(slot);
+      }
     }
     this.settle();
   }
@@ -91,30 +99,50 @@ export class Ordering {
     this.#memory.settle();
   }
 
-  #judge(tunnel: TunnelPlane, spi: number, sequence: number, now: number): number {
-    const { order } = tunnel;
+  /** Finds the packet's number and what that means. What cannot wait counts as late. */
+  #judge(
+    tunnel: TunnelPlane,
+    lane: Resequencer,
+    { spi, sequence, lane: laneNumber, order }: InboundAssociation,
+    now: number,
+  ): number {
     if (spi !== tunnel.orderSpi) {
       // Under the keys before: those packets are a generation behind.
       if (spi === tunnel.earlierOrderSpi) return late;
-      order.loseAll();
-      this.#deliverDue(tunnel, now);
-      order.begin();
-      tunnel.earlierOrderSpi = tunnel.orderSpi;
-      tunnel.orderSpi = spi;
+      this.#beginAnew(tunnel, spi, now);
     }
-    if (!order.reaches(sequence)) {
-      order.loseBelow(sequence);
-      this.#deliverDue(tunnel, now);
+    if (laneNumber === NO_LANE) return late;
+    this.#number = nearestOrder(order, lane.next);
+    if (this.#number < lane.next && sequence > lane.sequence) {
+      // What was sent later and has a lower number is of the next round: half of all numbers were lost on the way.
+      this.#number += ORDER_NUMBERS;
     }
-    const verdict = order.judge(sequence);
-    if (verdict === late) order.cameLate(now);
+    if (!lane.reaches(this.#number)) {
+      lane.loseBelow(this.#number);
+      this.#deliverDue(tunnel, lane, now);
+    }
+    const verdict = lane.judge(this.#number);
+    if (verdict === late) {
+      lane.cameLate(now);
+      count(tunnel.counters, tunnelSlot.deliveredLate);
+    }
     return verdict;
   }
 
-  /** Links deliver in order: what is missing below the lowest of their newest numbers does not come any more. */
-  #loseWhatIsLost(tunnel: TunnelPlane, spi: number, now: number): void {
-    const { order, paths } = tunnel;
-    const patience = order.patience;
+  #beginAnew(tunnel: TunnelPlane, spi: number, now: number): void {
+    for (const lane of tunnel.lanes) {
+      lane.loseAll();
+      this.#deliverDue(tunnel, lane, now);
+      lane.begin();
+    }
+    tunnel.earlierOrderSpi = tunnel.orderSpi;
+    tunnel.orderSpi = spi;
+  }
+
+  /** Links deliver in order: what was sent before the lowest of their newest packets does not come any more. */
+  #loseWhatIsLost(tunnel: TunnelPlane, lane: Resequencer, spi: number, now: number): void {
+    const { paths } = tunnel;
+    const patience = tunnel.patience.micros;
     let floor = Number.POSITIVE_INFINITY;
     for (let index = 0; index < paths.length; index++) {
       const path = paths[index] as PlanePath;
@@ -124,19 +152,19 @@ export class Ordering {
       if (newest < floor) floor = newest;
     }
     // Where no path is alive, nobody is left who could bring what is missing.
-    if (floor === Number.POSITIVE_INFINITY) order.loseAll();
-    else order.loseBelow(floor);
-    this.#deliverDue(tunnel, now);
+    if (floor === Number.POSITIVE_INFINITY) lane.loseAll();
+    else lane.loseSentBefore(floor + 1);
+    this.#deliverDue(tunnel, lane, now);
   }
 
-  #deliverDue(tunnel: TunnelPlane, now: number): void {
-    const { order } = tunnel;
+  #deliverDue(tunnel: TunnelPlane, lane: Resequencer, now: number): void {
     const memory = this.#memory;
-    for (let slot = order.take(now); slot !== 0; slot = order.take(now)) {
+    const before = lane.lost;
+    for (let slot = lane.take(now); slot !== 0; slot = lane.take(now)) {
       if (slot === NOTHING) continue;
       this.#writer.add(tunnel, memory.offset(slot), memory.length(slot), memory.unfinished(slot));
       memory.release(slot);
     }
-    tunnel.counters[tunnelSlot.gaveUpWaiting] = order.lost;
+    if (lane.lost !== before) count(tunnel.counters, tunnelSlot.gaveUpWaiting, lane.lost - before);
   }
 }

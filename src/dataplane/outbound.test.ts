@@ -21,6 +21,7 @@ import { closeFd } from '../linux/file-descriptor.ts';
 import { localPort, openUdpSocket } from '../linux/udp-socket.ts';
 import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { segmentation, VIRTIO_HEADER_LENGTH, writeVirtioHeader } from '../tunnel/offload/virtio-header.ts';
+import { Delivery } from '../tunnel/path/delivery.ts';
 import { pathSlot } from './counters.ts';
 import { setRemote } from './tunnel-plane.ts';
 
@@ -232,7 +233,19 @@ describe('a burst', () => {
     assert.equal(bench.path.path.marks.count, 1);
     assert.equal(bench.path.path.marks.cover(keys.spi, 4), 0);
     assert.equal(bench.path.path.marks.cover(keys.spi, 5), 1);
-    assert.equal(bench.path.clock, 5 * sealedLength(1000 + headerLength(base)));
+  });
+
+  it('is held back, unread, while every path has as much as it should', () => {
+    const bench = openBench();
+    bench.path.delivery = new Delivery(100_000);
+    bench.fromDevice(onDevice(packetOf(5000), 1000));
+    assert.equal(messages(bench).length, 1, 'what was read is sent');
+    bench.fromDevice(onDevice(packetOf(100), 0));
+    assert.equal(messages(bench).length, 0);
+    assert.ok(bench.tunnel.heldUntil > bench.now && bench.tunnel.heldUntil < bench.now + 60_000);
+    bench.now = bench.tunnel.heldUntil + 1;
+    bench.outbound.drain(bench.tunnel, bench.now);
+    assert.equal(messages(bench).length, 1);
   });
 });
 
@@ -284,7 +297,7 @@ describe('a packet of our own', () => {
     const input = bench.arena.reserve(64);
     bench.arena.bytes.fill(5, input, input + 30);
     for (const sequence of [1, 2, 3]) {
-      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input, 30), sequence);
+      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input, 30, bench.now), sequence);
       const judged = openEsp(keys, Buffer.from(bench.toLink() ?? []), BigInt(sequence));
       assert.ok(judged.valid);
       assert.equal(judged.nextHeader, nextHeader.none);
@@ -298,12 +311,12 @@ describe('a packet of our own', () => {
     const noAddress = openBench();
     noAddress.path.nameLength = 0;
     for (const bench of [noKeys, noAddress]) {
-      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input(bench), 30), 0);
+      assert.equal(bench.outbound.sendOwn(bench.tunnel, bench.path, input(bench), 30, bench.now), 0);
       assert.deepEqual(bench.failedPaths, []);
     }
     const cut = openBench();
     cut.cutLink();
-    assert.equal(cut.outbound.sendOwn(cut.tunnel, cut.path, input(cut), 30), 0);
+    assert.equal(cut.outbound.sendOwn(cut.tunnel, cut.path, input(cut), 30, cut.now), 0);
     assert.deepEqual(cut.failedPaths, [0]);
   });
 });

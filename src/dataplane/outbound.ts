@@ -9,10 +9,11 @@ import { BURST_BYTES, BURST_CAPACITY, DatagramSender } from '../linux/datagram-s
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
 import { ESP_PAYLOAD_OFFSET, nextHeader, sealedLength } from '../tunnel/esp/format.ts';
+import { NO_LANE } from '../tunnel/esp/packet-number.ts';
 import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
-import { chargePath, choosePath } from '../tunnel/schedule.ts';
+import { laneOfPacket } from '../tunnel/order/lane.ts';
 import type { OutboundAssociation } from './association.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
@@ -52,8 +53,10 @@ export class Outbound {
   #tunnel: TunnelPlane | undefined;
   #path: PlanePath | undefined;
   #pathIndex = 0;
-  /** Whether the read at hand has its path. */
-  #chosen = false;
+  /** Of the flow whose packets the read at hand has. */
+  #lane = NO_LANE;
+  /** How many more bytes of the read at hand go over the same path. */
+  #quantum = 0;
   #count = 0;
   #bytes = 0;
   #size = 0;
@@ -79,6 +82,8 @@ export class Outbound {
     let reads = 0;
     let there = true;
     while (reads < READ_BUDGET) {
+      tunnel.heldUntil = tunnel.scheduler.roomAt(tunnel.paths, now);
+      if (tunnel.heldUntil > now) break;
       const length = readFd(tunnel.tunFd, this.#arena.address + virtio, READ_LENGTH);
       if (length < 0) there = errno() === errnoValue.EAGAIN;
       if (length <= VIRTIO_HEADER_LENGTH) break;
@@ -95,20 +100,21 @@ export class Outbound {
   }
 
   /** Seals and sends one packet of our own over a given path. @returns its sequence number; 0 when it was not sent */
-  sendOwn(tunnel: TunnelPlane, path: PlanePath, input: number, length: number): number {
+  sendOwn(tunnel: TunnelPlane, path: PlanePath, input: number, length: number, now: number): number {
     const association = tunnel.outbound;
     if (association === undefined || path.nameLength === 0 || path.socket.fd < 0) return 0;
-    const sealed = association.seal(input, length, nextHeader.none, this.#burst);
+    const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#burst);
     if (sealed === 0) return 0;
     if (!this.#transmit(path, sealed, sealed)) {
       this.#sendFailed(tunnel, path, 1);
       return 0;
     }
+    path.delivery.sent(association.spi, association.sequence, 1, sealed, now);
     return association.sequence;
   }
 
   #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
-    this.#chosen = false;
+    this.#quantum = 0;
     const association = tunnel.outbound;
     if (association === undefined) {
       count(tunnel.counters, tunnelSlot.droppedNoKeys);
@@ -119,10 +125,11 @@ export class Outbound {
       count(tunnel.counters, tunnelSlot.droppedNotIp);
       return;
     }
+    this.#lane = laneOfPacket(this.#arena.data, this.#packet);
     const share = burstShare(superpacket.count, end - this.#packet);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
-      if (this.#count >= share) this.#send();
+      if (this.#count >= share || this.#quantum <= 0) this.#send();
       this.#seal(tunnel, association, superpacket);
     }
     count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
@@ -139,23 +146,24 @@ export class Outbound {
       : isIpv4(this.#arena.data, packet.offset)
         ? nextHeader.ipv4
         : nextHeader.ipv6;
-    const sealed = association.seal(packet.offset, packet.length, following, this.#burst + this.#bytes);
+    const out = this.#burst + this.#bytes;
+    const sealed = association.seal(packet.offset, packet.length, following, this.#lane, out);
     if (sealed === 0) return;
     this.#count++;
     this.#bytes += sealed;
+    this.#quantum -= sealed;
     // A shorter packet may only be the last of a burst.
     if (sealed < this.#size || this.#count === BURST_CAPACITY) this.#closed = true;
   }
 
   #begin(tunnel: TunnelPlane, size: number): boolean {
-    // What came in one read stays together: its second burst on another path would only overtake the first.
-    const index = this.#chosen ? this.#pathIndex : choosePath(tunnel.paths);
-    this.#chosen = true;
+    const index = this.#quantum > 0 ? this.#pathIndex : tunnel.scheduler.choose(tunnel.paths, this.#now);
     const path = index < 0 ? undefined : tunnel.paths[index];
     if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
       count(tunnel.counters, tunnelSlot.droppedNoPath);
       return false;
     }
+    if (this.#quantum <= 0) this.#quantum = tunnel.scheduler.quantum(tunnel.paths, index);
     this.#path = path;
     this.#pathIndex = index;
     this.#size = size;
@@ -177,8 +185,9 @@ export class Outbound {
       this.#sendFailed(tunnel, path, packets);
       return;
     }
-    chargePath(tunnel.paths, this.#pathIndex, bytes);
+    tunnel.scheduler.charge(tunnel.paths, this.#pathIndex, bytes);
     const association = tunnel.outbound as OutboundAssociation;
+    path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now);
     path.path.sent(association.spi, association.sequence, this.#now);
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);

@@ -27,6 +27,9 @@ const SOCKET = 0x1000_0000;
 const TUNNEL = 0x2000_0000;
 const ID = 0x0fff_ffff;
 
+/** A device that is held is not looked at more often than this (µs). */
+const HOLD_AT_LEAST = 1_000;
+
 /** Socket addresses and associations of all tunnels, 28 and 344 bytes each. Memory that is not used costs nothing. */
 const SMALL_ARENA_BYTES = 16 * 1024 * 1024;
 
@@ -133,9 +136,29 @@ export class PacketWorker {
   #drainTunnel(id: number): void {
     const tunnel = this.#plane.tunnels.get(id);
     if (tunnel === undefined) return;
-    if (this.#outbound.drain(tunnel, this.#now)) return;
+    this.#drainDevice(tunnel);
+  }
+
+  #drainDevice(tunnel: TunnelPlane): void {
+    const there = this.#outbound.drain(tunnel, this.#now);
     // A deleted device stays readable for ever. The main thread sees it go by the route monitor and brings another.
-    this.#epoll.remove(tunnel.tunFd);
+    if (!there) this.#epoll.remove(tunnel.tunFd);
+    else if (tunnel.heldUntil > this.#now) this.#hold(tunnel);
+  }
+
+  /** Every path has as much as it should: until one has room again the device's own queue pushes back on the senders. */
+  #hold(tunnel: TunnelPlane): void {
+    this.#dueAt(tunnel.heldUntil + HOLD_AT_LEAST);
+    if (tunnel.held) return;
+    tunnel.held = true;
+    this.#epoll.mute(tunnel.tunFd, TUNNEL | tunnel.id);
+  }
+
+  #letGo(tunnel: TunnelPlane): void {
+    tunnel.held = false;
+    if (tunnel.tunFd < 0) return;
+    this.#drainDevice(tunnel);
+    if (!tunnel.held) this.#epoll.listen(tunnel.tunFd, TUNNEL | tunnel.id);
   }
 
   #drainSocket(id: number): void {
@@ -144,7 +167,7 @@ export class PacketWorker {
     const tunnel = this.#inbound.drain(socket, this.#now);
     if (tunnel === undefined) return;
     // What was asked of this machine itself was answered by the kernel while the packet was handed over.
-    this.#outbound.drain(tunnel, this.#now);
+    this.#drainDevice(tunnel);
   }
 
   #drainCommands(): void {
@@ -224,6 +247,10 @@ export class PacketWorker {
     for (const tunnel of this.#plane.tunnels.values()) {
       const reportAt = this.#reporter.service(tunnel, this.#now);
       next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
+      if (!tunnel.held) continue;
+      const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
+      if (this.#now >= roomAt) this.#letGo(tunnel);
+      else next = Math.min(next, roomAt);
     }
     this.#serviceAt = next;
   }

@@ -110,6 +110,7 @@ export class Plane {
     if (tunnel.tunFd >= 0) this.#readiness.remove(tunnel.tunFd);
     tunnel.tunFd = tunFd;
     tunnel.udpOffload = udpOffload;
+    tunnel.held = false;
     if (tunFd >= 0) this.#readiness.addTunnel(tunFd, id);
   }
 

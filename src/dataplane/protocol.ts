@@ -63,6 +63,8 @@ export type WorkerCommand =
       readonly remote: RemoteAddress | undefined;
       readonly keepaliveMillis: number;
       readonly weight: number;
+      /** What the link is said to carry, before anything was measured (bytes per second). */
+      readonly rate?: number | undefined;
       readonly counters: SharedArrayBuffer;
     }
   | {

@@ -23,6 +23,8 @@ export const PACKET_ROOM = 70_000;
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
 const LINKS = [0, 1];
+/** Bytes per second: nothing is held back. */
+const LOOPBACK_RATE = 10e9;
 
 type End = { readonly tunnel: number; readonly tunFd: number; readonly sockets: readonly number[] };
 
@@ -130,6 +132,7 @@ function endCommands(end: End, other: End): WorkerCommand[] {
           remote,
           keepaliveMillis: 1_000,
           weight: 1,
+          rate: LOOPBACK_RATE,
           counters: openCounters(pathCounters),
         },
       ];

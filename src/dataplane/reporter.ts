@@ -6,8 +6,10 @@
  */
 import type { Arena } from '../linux/arena.ts';
 import { readSocketAddress, SOCKET_ADDRESS_LENGTH, sameSocketAddress } from '../linux/socket-address.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import {
+  LONGEST_AGE,
   RECORD_LENGTH,
   REPORT_HEADER_LENGTH,
   REPORT_LONGEST,
@@ -19,7 +21,6 @@ import {
   writeRecord,
   writeReportHeader,
 } from '../tunnel/path/report.ts';
-import { levelPath } from '../tunnel/schedule.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import type { Arrival } from './inbound.ts';
 import type { Outbound } from './outbound.ts';
@@ -40,7 +41,15 @@ export class Reporter {
   readonly #listener: PathListener;
   readonly #buffer: number;
   readonly #header: ReportHeader = { answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
-  readonly #record: ReceptionRecord = { path: 0, spi: 0, newest: 0, packets: 0, bytes: 0 };
+  readonly #record: ReceptionRecord = {
+    path: 0,
+    age: DOUBLE_ZERO,
+    spi: 0,
+    newest: 0,
+    packets: 0,
+    bytes: 0,
+  };
+  readonly #reception = { spi: 0, newest: 0, arrivedClock: 0, packets: 0, bytes: 0 };
 
   constructor(arena: Arena, outbound: Outbound, listener: PathListener) {
     this.#arena = arena;
@@ -94,6 +103,7 @@ export class Reporter {
   /** The path's socket was closed. */
   lost(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const before = path.path.state;
+    path.delivery.forget();
     if (path.path.lost(now)) this.#changed(tunnel, path, before, now);
   }
 
@@ -103,6 +113,7 @@ export class Reporter {
     path.reportNumber = 0;
     path.reportStamp = 0;
     path.receivedSpi = 0;
+    path.delivery.forget();
     if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
   }
 
@@ -154,6 +165,7 @@ export class Reporter {
     // The datagram that told us was booked on no path, as its sender was unknown.
     path.receivedSpi = arrival.spi;
     path.receivedNewest = arrival.sequence;
+    path.receivedAt = now;
     path.receivedPackets++;
     path.receivedBytes += arrival.length;
     if (known) this.#restartAfterMove(tunnel, path, now);
@@ -162,6 +174,7 @@ export class Reporter {
 
   #restartAfterMove(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const before = path.path.state;
+    path.delivery.forget();
     if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
   }
 
@@ -170,12 +183,30 @@ export class Reporter {
     const path = tunnel.pathById(record.path);
     if (path === undefined) return;
     path.counters[pathSlot.peerReceivedPackets] = record.packets;
+    if (record.age < LONGEST_AGE) this.#measure(tunnel, path, now);
     const before = path.path.state;
     if (path.path.covered(record.spi, record.newest, now)) this.#changed(tunnel, path, before, now);
   }
 
+  /** What the record says of the line. */
+  #measure(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const record = this.#record;
+    const arrivedClock = (this.#header.stamp - record.age) >>> 0;
+    if (!tunnel.clockKnown) {
+      tunnel.clockKnown = true;
+      tunnel.clockReference = (arrivedClock - (now >>> 0)) >>> 0;
+    }
+    const reception = this.#reception;
+    reception.spi = record.spi;
+    reception.newest = record.newest;
+    reception.arrivedClock = (arrivedClock - tunnel.clockReference) >>> 0;
+    reception.packets = record.packets;
+    reception.bytes = record.bytes;
+    path.delivery.received(reception, path.path.rtt, now);
+  }
+
   #changed(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
-    if (path.path.state === 'up') levelPath(tunnel.paths, path);
+    if (path.path.state === 'up') tunnel.scheduler.joined(tunnel.paths, path);
     publishPath(path);
     this.#listener.pathChanged(tunnel, path, from, now);
   }
@@ -183,7 +214,7 @@ export class Reporter {
   #send(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): void {
     path.answerDue = false;
     const length = this.#write(tunnel, path, answerAtOnce, now);
-    const sequence = this.#outbound.sendOwn(tunnel, path, this.#buffer, length);
+    const sequence = this.#outbound.sendOwn(tunnel, path, this.#buffer, length, now);
     if (answerAtOnce) path.path.probed(now);
     const association = tunnel.outbound;
     if (sequence === 0 || association === undefined) return;
@@ -205,16 +236,17 @@ export class Reporter {
     header.held = path.reportStamp === 0 ? 0 : Math.min(0xffff_ffff, now - path.reportAt) >>> 0;
     writeReportHeader(data, this.#buffer, header, tunnel.paths.length);
     for (let index = 0; index < tunnel.paths.length; index++) {
-      this.#writeRecord(tunnel.paths[index] as PlanePath, recordOffset(this.#buffer, index));
+      this.#writeRecord(tunnel.paths[index] as PlanePath, recordOffset(this.#buffer, index), now);
     }
     return REPORT_HEADER_LENGTH + tunnel.paths.length * RECORD_LENGTH;
   }
 
-  #writeRecord(path: PlanePath, at: number): void {
+  #writeRecord(path: PlanePath, at: number, now: number): void {
     const record = this.#record;
     record.path = path.path.id;
     record.spi = path.receivedSpi;
     record.newest = path.receivedNewest;
+    record.age = now - path.receivedAt;
     record.packets = path.receivedPackets >>> 0;
     record.bytes = path.receivedBytes >>> 0;
     writeRecord(this.#arena.data, at, record);

@@ -8,11 +8,15 @@ import type { Arena } from '../linux/arena.ts';
 import { clockOriginMillis } from '../linux/clock.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
+import { LANES } from '../tunnel/esp/packet-number.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
+import { Patience } from '../tunnel/order/patience.ts';
 import { Resequencer } from '../tunnel/order/resequencer.ts';
+import { Delivery } from '../tunnel/path/delivery.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
-import type { ScheduledPath } from '../tunnel/schedule.ts';
+import { byArrival } from '../tunnel/schedule/by-arrival.ts';
+import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
@@ -29,9 +33,10 @@ export type PlanePath = ScheduledPath & {
   /** Whether the kernel takes bursts apart for us on this way out. */
   segmented: boolean;
   readonly counters: Float64Array;
-  /** What was received on this path, for our reports: newest number, under which SPI, how much. */
+  /** What was received on this path, for our reports: newest number, under which SPI, when (µs), how much. */
   receivedSpi: number;
   receivedNewest: number;
+  receivedAt: number;
   receivedPackets: number;
   receivedBytes: number;
   /** The newest report received on this path: under which SPI, its number and stamp, and when it came (µs). */
@@ -54,12 +59,24 @@ export class TunnelPlane {
   readonly innerSources: InnerSources;
   readonly counters: Float64Array;
   readonly paths: PlanePath[] = [];
+  readonly scheduler: Scheduler = byArrival;
+  /** What is subtracted from the peer's clock so that differences of the clocks are small (µs, modulo 2^32). */
+  clockReference = DOUBLE_ZERO;
+  clockKnown = false;
+  /** Until then every path has as much as it should, and the device is not read (µs). */
+  heldUntil = DOUBLE_ZERO;
+  held = false;
   outbound: OutboundAssociation | undefined;
   /** New keys that wait for the peer to be heard on the inbound SPI that belongs to them. */
   pending: { readonly association: OutboundAssociation; readonly whenHeardOn: number } | undefined;
   rekeyAsked = false;
-  /** The order of what arrives, under the newest SPI heard; under the one before, packets are not waited for. */
-  readonly order = new Resequencer();
+  /** How long packets are waited for. */
+  readonly patience = new Patience();
+  /**
+   * The order of what arrives, by lane, under the newest SPI heard; under the one before, packets are not waited for. The
+   * first is there for what has no lane, and never used.
+   */
+  readonly lanes = Array.from({ length: LANES }, () => new Resequencer(this.patience));
   orderSpi = DOUBLE_ZERO;
   earlierOrderSpi = DOUBLE_ZERO;
   /** When data that arrived has to be reported (µs). */
@@ -92,6 +109,7 @@ export class TunnelPlane {
     if (this.paths.length === MAX_PATHS) throw new RangeError(`a tunnel has at most ${MAX_PATHS} paths`);
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
+      delivery: new Delivery(command.rate),
       weight: command.weight,
       clock: DOUBLE_ZERO,
       socket,
@@ -101,6 +119,7 @@ export class TunnelPlane {
       counters: new Float64Array(command.counters),
       receivedSpi: DOUBLE_ZERO,
       receivedNewest: DOUBLE_ZERO,
+      receivedAt: DOUBLE_ZERO,
       receivedPackets: DOUBLE_ZERO,
       receivedBytes: DOUBLE_ZERO,
       reportSpi: DOUBLE_ZERO,
@@ -115,6 +134,15 @@ export class TunnelPlane {
     setRemote(added, command.remote, arena);
     publishPath(added);
     return added;
+  }
+
+  /** When the first gap in any lane is given up (µs); Infinity when nothing waits. */
+  get orderDueAt(): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (let lane = 1; lane < LANES; lane++) {
+      due = Math.min(due, (this.lanes[lane] as Resequencer).dueAt);
+    }
+    return due;
   }
 
   takeAssociationsOf(inbound: Map<number, InboundAssociation>): void {
@@ -163,6 +191,9 @@ export function publishPath(plane: PlanePath): void {
   const { counters, path } = plane;
   counters[pathSlot.state] = pathStates.indexOf(path.state);
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
+  counters[pathSlot.lineRate] = plane.delivery.measuredRate;
+  counters[pathSlot.lineQueueMillis] = plane.delivery.queue / 1000;
+  counters[pathSlot.lineLoss] = plane.delivery.loss;
   counters[pathSlot.roundTripVariationMillis] = path.rttVariation / 1000;
   // Each thread's clock starts with the thread; with its origin added both threads mean the same.
   counters[pathSlot.lastHeardAtMillis] = clockOriginMillis + path.lastHeardAt / 1000;

@@ -158,6 +158,11 @@ export class TunnelPaths {
           rttMillis: roundMicros(figure.roundTripMillis),
           rttVarMillis: roundMicros(figure.roundTripVariationMillis),
         }),
+        ...(figure.lineRate > 0 && { rateBps: Math.round(figure.lineRate * 8) }),
+        ...(measured && {
+          queueMillis: roundMicros(Math.max(0, figure.lineQueueMillis)),
+          lossRatio: roundMicros(figure.lineLoss),
+        }),
         ...(measured && {
           lastHeardMillis: roundMicros(Math.max(0, workerMillis() - figure.lastHeardAtMillis)),
         }),
@@ -195,6 +200,7 @@ export class TunnelPaths {
       remote: place.remote,
       keepaliveMillis: link.keepaliveMillis,
       weight: path.weight,
+      rate: link.rateBps === undefined ? undefined : link.rateBps / 8,
       counters,
     });
     this.#context.record({

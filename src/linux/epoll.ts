@@ -20,6 +20,7 @@ const epollWait = bind<(epoll: number, events: number, capacity: number, timeout
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
 
 /** `struct epoll_event` is packed on x86-64 and naturally aligned elsewhere (uapi/linux/eventpoll.h). */
@@ -42,11 +43,17 @@ export class Epoll {
 
   /** @param token what `token(i)` says when this descriptor is readable; 0 to 2^31-1 */
   add(fd: number, token: number): void {
-    this.#arena.data.setUint32(this.#request, EPOLLIN, true);
-    this.#arena.data.setUint32(this.#request + TOKEN_OFFSET, token, true);
-    if (epollControl(this.#fd, EPOLL_CTL_ADD, fd, this.#arena.address + this.#request) < 0) {
-      throw new BackstayError('BS_INTERNAL', `epoll_ctl failed (${errnoName(errno())}).`);
-    }
+    if (this.#control(EPOLL_CTL_ADD, fd, token, EPOLLIN)) return;
+    throw new BackstayError('BS_INTERNAL', `epoll_ctl failed (${errnoName(errno())}).`);
+  }
+
+  /** Does not wake for this descriptor until `listen`; one that is already gone is no error. */
+  mute(fd: number, token: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, token, 0);
+  }
+
+  listen(fd: number, token: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, token, EPOLLIN);
   }
 
   /** Forgets a descriptor; one that is already gone is no error. */
@@ -65,6 +72,12 @@ export class Epoll {
 
   close(): void {
     closeFd(this.#fd);
+  }
+
+  #control(operation: number, fd: number, token: number, events: number): boolean {
+    this.#arena.data.setUint32(this.#request, events, true);
+    this.#arena.data.setUint32(this.#request + TOKEN_OFFSET, token, true);
+    return epollControl(this.#fd, operation, fd, this.#arena.address + this.#request) === 0;
   }
 
   token(index: number): number {

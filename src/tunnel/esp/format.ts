@@ -4,10 +4,9 @@
  * ```
  *  0        4         8              16                      n            n+16
  *  | SPI    | sequence | IV           | payload, padding, 2  | tag        |
- *  |        | low half | (= sequence) | trailer bytes        | (ICV)      |
+ *  |        | low half |              | trailer bytes        | (ICV)      |
  * ```
- * The associated data is SPI, high half, low half; the nonce is the salt and the IV. The IV is the whole sequence
- * number: it never repeats under one key because the sequence number never does.
+ * The associated data is SPI, high half, low half; the nonce is the salt and the IV (packet-number.ts).
  *
  * Source: RFC 4303 (2.1 to 2.4, 2.6), RFC 4106 (3 to 5).
  */

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { Patience } from './patience.ts';
 import { ahead, inOrder, late, NOTHING, Resequencer } from './resequencer.ts';
 
 const MILLI = 1_000;
 
 /** Feeds numbers as the packet path does, and writes down which come out. */
 class Receiver {
-  readonly order = new Resequencer();
+  readonly patience = new Patience();
+  readonly order = new Resequencer(this.patience);
   readonly delivered: number[] = [];
   now = 1_000_000;
   /** Whose slots the numbers 1, 2 and so on are. */
@@ -24,16 +26,16 @@ class Receiver {
     }
     if (verdict === inOrder) {
       this.#deliver(slot);
-      order.passed(this.now);
+      order.passed(sequence, this.now);
     } else {
       if (!order.reaches(sequence)) {
         order.loseBelow(sequence);
         this.release();
       }
-      if (order.judge(sequence) === ahead) order.hold(sequence, slot, this.now);
+      if (order.judge(sequence) === ahead) order.hold(sequence, sequence, slot, this.now);
       else {
         this.#deliver(slot);
-        order.passed(this.now);
+        order.passed(sequence, this.now);
       }
     }
     this.release();
@@ -117,7 +119,7 @@ describe('packets that come out of order', () => {
     receiver.arrive(1);
     receiver.arrive(3);
     assert.deepEqual(receiver.delivered, [1]);
-    receiver.now += receiver.order.patience - 1;
+    receiver.now += receiver.patience.micros - 1;
     assert.equal(receiver.expire(), false);
     receiver.now += 1;
     assert.equal(receiver.expire(), true);
@@ -132,22 +134,22 @@ describe('packets that come out of order', () => {
   it('that come after they were given up are delivered at once, and the next gap is waited for longer', () => {
     const receiver = new Receiver();
     receiver.arrive(2);
-    const before = receiver.order.patience;
+    const before = receiver.patience.micros;
     receiver.now = receiver.order.dueAt;
     receiver.expire();
     receiver.arrive(1);
     assert.deepEqual(receiver.delivered, [2, 1]);
-    assert.ok(receiver.order.patience > before);
+    assert.ok(receiver.patience.micros > before);
   });
 
   it('that come late in a row make the next gap longer once, not each', () => {
     const receiver = new Receiver();
     receiver.arrive(10);
-    const before = receiver.order.patience;
+    const before = receiver.patience.micros;
     receiver.now = receiver.order.dueAt;
     receiver.expire();
     for (let number = 1; number < 10; number++) receiver.arrive(number);
-    assert.equal(receiver.order.patience, before * 1.5);
+    assert.equal(receiver.patience.micros, before * 1.5);
   });
 
   it('may be reports, which hold nothing up', () => {
@@ -178,14 +180,14 @@ describe('bounds', () => {
       number += 2;
     };
     for (let round = 0; round < 10; round++) gap(100);
-    assert.equal(receiver.order.patience, 150 * MILLI);
+    assert.equal(receiver.patience.micros, 150 * MILLI);
     for (let round = 0; round < 100; round++) {
       receiver.now += 100 * MILLI;
       gap(2);
     }
-    assert.equal(receiver.order.patience, 10 * MILLI);
+    assert.equal(receiver.patience.micros, 10 * MILLI);
     for (let round = 0; round < 10; round++) gap(5_000);
-    assert.equal(receiver.order.patience, 400 * MILLI);
+    assert.equal(receiver.patience.micros, 400 * MILLI);
   });
 
   it('a new association begins at its first number', () => {

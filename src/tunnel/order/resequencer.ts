@@ -1,19 +1,21 @@
 /**
- * Puts the packets of a tunnel back into the order in which they were sent, when they came over several links.
+ * Puts the packets of one lane back into the order in which they were sent, when they came over several links.
  *
- * It waits only where waiting can help. Links deliver in order, so a number that is missing below the lowest of the links'
- * newest ones is lost and not waited for (RFC 1990, 4); a link that is silent is waited for no longer than packets
- * were seen to need lately.
+ * It waits only where waiting can help. Links deliver in order, so what is missing below the lowest of the links' newest
+ * packets is lost and not waited for (RFC 1990, 4); a link that is silent is waited for no longer than packets were
+ * seen to need lately.
  *
  * Contract: knows numbers, not packets: a held packet is a slot of the caller's (1 and up), or `NOTHING` for a number
- * that came and has nothing to deliver. For each number that arrives the caller asks `judge` and then calls `passed`
- * or `hold`; after either, and after `loseBelow` and `expire`, it takes what is due by `take` until that gives 0. Every
- * held slot comes out once, in ascending order of numbers. Times are µs. Allocates nothing.
+ * that came and has nothing to deliver. Order numbers count the lane's packets from 1; sequence numbers are the tunnel's
+ * and grow with them. For each number that arrives the caller asks `judge` and then calls `passed` or `hold`; after either,
+ * and after `loseBelow` and `expire`, it takes what is due by `take` until that gives 0. Every held slot comes out once,
+ * in ascending order of numbers. Times are µs. Allocates only while it grows.
  * Source: S4.2; RFC 1990, section 4 (sequence numbers over several links).
  */
 import { DOUBLE_ZERO } from '../double-zero.ts';
+import type { Patience } from './patience.ts';
 
-/** A number that came and has nothing to deliver: a report, a packet that was refused. */
+/** A number that came and has nothing to deliver: a packet that was refused. */
 export const NOTHING = -1;
 
 export const inOrder = 0;
@@ -23,41 +25,54 @@ export const late = 2;
 
 /** How far ahead of the missing one a number may be; at 5 Gbit/s in packets of 1,400 bytes this is 18 ms. */
 const CAPACITY = 8_192;
-const MASK = CAPACITY - 1;
+/** Most lanes never hold a packet; those that do mostly hold few. */
+const FIRST_CAPACITY = 128;
 
-/** How long to wait before anything was learnt, at least and at most (µs). */
-const FIRST_PATIENCE = 60_000;
-const SHORTEST_PATIENCE = 10_000;
-const LONGEST_PATIENCE = 400_000;
-/** What gaps needed is remembered for one to two of these (µs). */
-const MEMORY = 2_000_000;
-/** Room above what was needed lately. */
-const MARGIN = 1.5;
+const NO_SLOTS = new Int32Array(0);
+const NO_SEQUENCES = new Float64Array(0);
 
 export class Resequencer {
-  readonly #slots = new Int32Array(CAPACITY);
+  readonly #patience: Patience;
+  #slots = NO_SLOTS;
+  #sequences = NO_SEQUENCES;
+  #mask = -1;
   #next = DOUBLE_ZERO;
+  /** The lowest and the highest number held. */
+  #first = Number.POSITIVE_INFINITY;
   #newest = DOUBLE_ZERO;
   #held = 0;
-  /** Numbers below this are lost where they are missing: `take` steps over them. */
+  #sequence = DOUBLE_ZERO;
+  /** What was sent before this sequence number and is missing is lost. */
+  #sentBefore = DOUBLE_ZERO;
+  /** Order numbers below this are lost where they are missing. */
   #lostBelow = DOUBLE_ZERO;
   #waitingSince = Number.POSITIVE_INFINITY;
-  /** The longest that a gap needed to be filled, in the stretch of time at hand and in the one before (µs). */
-  #needed = FIRST_PATIENCE / MARGIN;
-  #neededBefore = DOUBLE_ZERO;
-  #stretchEnd = DOUBLE_ZERO;
   #lost = DOUBLE_ZERO;
   #lateUntil = DOUBLE_ZERO;
 
-  constructor() {
+  constructor(patience: Patience) {
+    this.#patience = patience;
     this.begin();
   }
 
   /** A new association counts from 1. What is held must have been taken. */
   begin(): void {
     this.#next = 1;
+    this.#first = Number.POSITIVE_INFINITY;
     this.#newest = 0;
+    this.#sequence = 0;
+    this.#sentBefore = 0;
     this.#lostBelow = 0;
+  }
+
+  /** The number that is waited for. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The sequence number of the newest packet delivered in its place; 0 before the first. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   get held(): number {
@@ -69,24 +84,19 @@ export class Resequencer {
     return this.#lost + 0;
   }
 
-  /** How long a gap is waited for (µs). */
-  get patience(): number {
-    const needed = Math.max(this.#needed, this.#neededBefore) * MARGIN;
-    return Math.min(LONGEST_PATIENCE, Math.max(SHORTEST_PATIENCE, needed));
-  }
-
   /** When the gap at hand is given up (µs); Infinity when nothing waits. */
   get dueAt(): number {
-    return this.#held === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince + this.patience;
+    return this.#held === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince + this.#patience.micros;
   }
 
-  judge(sequence: number): number {
-    return sequence === this.#next ? inOrder : sequence > this.#next ? ahead : late;
+  judge(number: number): number {
+    return number === this.#next ? inOrder : number > this.#next ? ahead : late;
   }
 
   /** The number that was waited for came, and was delivered. */
-  passed(now: number): void {
-    if (this.#held > 0) this.#learn(now - this.#waitingSince, now);
+  passed(sequence: number, now: number): void {
+    this.#sequence = sequence;
+    if (this.#held > 0) this.#patience.learn(now - this.#waitingSince, now);
     this.#advance(now);
   }
 
@@ -94,26 +104,35 @@ export class Resequencer {
   cameLate(now: number): void {
     // Those that come behind it were given up together with it.
     if (now < this.#lateUntil) return;
-    this.#lateUntil = now + this.patience;
-    this.#learn(this.patience, now);
+    this.#lateUntil = now + this.#patience.micros;
+    this.#patience.learn(this.#patience.micros, now);
   }
 
-  /** @returns whether `hold` has room for this number; without it, `loseBelow(sequence)` comes first */
-  reaches(sequence: number): boolean {
-    return sequence - this.#next < CAPACITY;
+  /** @returns whether `hold` has room for this number; without it, `loseAllBelow(number)` comes first */
+  reaches(number: number): boolean {
+    return number - this.#next < CAPACITY;
   }
 
   /** Keeps the slot of a number that is ahead. */
-  hold(sequence: number, slot: number, now: number): void {
+  hold(number: number, sequence: number, slot: number, now: number): void {
     if (this.#held === 0) this.#waitingSince = now;
-    this.#slots[sequence & MASK] = slot;
+    while (number - this.#next > this.#mask) this.#grow();
+    const at = number & this.#mask;
+    this.#slots[at] = slot;
+    this.#sequences[at] = sequence;
     this.#held++;
-    if (sequence > this.#newest) this.#newest = sequence;
+    if (number < this.#first) this.#first = number;
+    if (number > this.#newest) this.#newest = number;
   }
 
-  /** What is missing below this number is lost. */
-  loseBelow(sequence: number): void {
-    if (sequence > this.#lostBelow) this.#lostBelow = sequence;
+  /** What was sent before this sequence number and is missing is lost. */
+  loseSentBefore(sequence: number): void {
+    if (sequence > this.#sentBefore) this.#sentBefore = sequence;
+  }
+
+  /** Order numbers below this that are missing are lost. */
+  loseBelow(number: number): void {
+    if (number > this.#lostBelow) this.#lostBelow = number;
   }
 
   /** Gives up everything that is missing: what is held can be taken. */
@@ -124,32 +143,48 @@ export class Resequencer {
   /** Gives up the gap at hand when it was waited for long enough. @returns whether it did */
   expire(now: number): boolean {
     if (now < this.dueAt) return false;
-    let first = this.#next;
-    while (this.#slots[first & MASK] === 0) first += 1;
-    this.loseBelow(first);
+    this.loseBelow(this.#first);
     return true;
   }
 
   /** @returns the slot to deliver next, `NOTHING` for a number without one, 0 when nothing is due */
   take(now: number): number {
-    while (this.#held > 0) {
-      const at = this.#next & MASK;
-      const slot = this.#slots[at] as number;
-      if (slot !== 0) {
-        this.#slots[at] = 0;
-        this.#held--;
-        this.#advance(now);
-        return slot;
-      }
-      if (this.#next >= this.#lostBelow) return 0;
-      this.#lost += 1;
-      this.#next += 1;
-    }
-    if (this.#next < this.#lostBelow) {
-      this.#lost += this.#lostBelow - this.#next;
-      this.#next = this.#lostBelow;
-    }
+    if (this.#held > 0 && (this.#first === this.#next || this.#gapIsLost())) return this.#takeFirst(now);
+    if (this.#held === 0 && this.#next < this.#lostBelow) this.#giveUpTo(this.#lostBelow);
     return 0;
+  }
+
+  /** Whether all numbers before the first that is held are given up. */
+  #gapIsLost(): boolean {
+    if (this.#first <= this.#lostBelow) return true;
+    return (this.#sequences[this.#first & this.#mask] as number) <= this.#sentBefore;
+  }
+
+  #takeFirst(now: number): number {
+    this.#giveUpTo(this.#first);
+    const at = this.#first & this.#mask;
+    const slot = this.#slots[at] as number;
+    this.#sequence = this.#sequences[at] as number;
+    this.#slots[at] = 0;
+    this.#held--;
+    this.#advance(now);
+    this.#findFirst();
+    return slot;
+  }
+
+  #findFirst(): void {
+    if (this.#held === 0) {
+      this.#first = Number.POSITIVE_INFINITY;
+      return;
+    }
+    let first = this.#next;
+    while (this.#slots[first & this.#mask] === 0) first += 1;
+    this.#first = first;
+  }
+
+  #giveUpTo(number: number): void {
+    this.#lost += number - this.#next;
+    this.#next = number;
   }
 
   #advance(now: number): void {
@@ -157,12 +192,17 @@ export class Resequencer {
     this.#waitingSince = now;
   }
 
-  #learn(waited: number, now: number): void {
-    if (now >= this.#stretchEnd) {
-      this.#neededBefore = this.#needed;
-      this.#needed = 0;
-      this.#stretchEnd = now + MEMORY;
+  #grow(): void {
+    const capacity = this.#slots.length === 0 ? FIRST_CAPACITY : 2 * this.#slots.length;
+    const slots = new Int32Array(capacity);
+    const sequences = new Float64Array(capacity);
+    const mask = capacity - 1;
+    for (let number = this.#first; this.#held > 0 && number <= this.#newest; number += 1) {
+      slots[number & mask] = this.#slots[number & this.#mask] as number;
+      sequences[number & mask] = this.#sequences[number & this.#mask] as number;
     }
-    if (waited > this.#needed) this.#needed = waited;
+    this.#slots = slots;
+    this.#sequences = sequences;
+    this.#mask = mask;
   }
 }

@@ -25,7 +25,7 @@ function emptyHeader(): ReportHeader {
 }
 
 function emptyRecord(): ReceptionRecord {
-  return { path: 0, spi: 0, newest: 0, packets: 0, bytes: 0 };
+  return { path: 0, age: 0, spi: 0, newest: 0, packets: 0, bytes: 0 };
 }
 
 /** Reads bytes that lie amid others, in a view that lets nothing outside them be read. */
@@ -67,7 +67,8 @@ const newest = fc.oneof(
   u32,
   fc.nat(100).map((by) => 2 ** 32 - 50 + by),
 );
-const record = fc.record({ path: u16, spi: u32, newest, packets: u32, bytes: u32 }, plain);
+const age = u16.map((steps) => steps * 32);
+const record = fc.record({ path: u16, age, spi: u32, newest, packets: u32, bytes: u32 }, plain);
 const records = fc.array(record, { maxLength: MAX_PATHS, size: 'max' });
 
 describe('a path report', () => {

@@ -7,7 +7,8 @@
  *  0  version u8 (1)      1  flags u8 (1: answer at once)   2  path u16
  *  4  number u32          8  stamp u32 (µs, sender's clock) 12 echo u32 (stamp of the newest report received here)
  *  16 held u32 (µs between that report's arrival and now)   20 records u8, 3 bytes of zero
- *  24 records: path u16, zero u16, SPI u32, newest u64 (sequence number), packets u32, bytes u32
+ *  24 records: path u16, age u16 (time since the newest packet came, in steps of 32 µs; 65,535 for longer), SPI u32,
+ *     newest u64 (sequence number), packets u32, bytes u32
  * ```
  * Contract: what writes fills the caller's memory; what reads fills the caller's objects, allocates nothing, and refuses
  * what is too short or of another version. Records and bytes behind the known ones are skipped, so that a
@@ -21,6 +22,10 @@ export const MAX_PATHS = 32;
 export const REPORT_LONGEST = REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH;
 
 const ANSWER_AT_ONCE = 1;
+const AGE_STEP = 32;
+const OLDEST = 0xffff;
+/** Packets that came longer ago than this (µs) are as old as this. */
+export const LONGEST_AGE = OLDEST * AGE_STEP;
 const TWO_32 = 0x1_0000_0000;
 
 export type ReportHeader = {
@@ -32,7 +37,15 @@ export type ReportHeader = {
   held: number;
 };
 
-export type ReceptionRecord = { path: number; spi: number; newest: number; packets: number; bytes: number };
+export type ReceptionRecord = {
+  path: number;
+  /** How long before the report's stamp the newest packet came (µs); at least `LONGEST_AGE` when it is not known. */
+  age: number;
+  spi: number;
+  newest: number;
+  packets: number;
+  bytes: number;
+};
 
 export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
   data.setUint8(at, REPORT_VERSION);
@@ -47,7 +60,7 @@ export function writeReportHeader(data: DataView, at: number, header: ReportHead
 
 export function writeRecord(data: DataView, at: number, record: ReceptionRecord): void {
   data.setUint16(at, record.path);
-  data.setUint16(at + 2, 0);
+  data.setUint16(at + 2, Math.min(OLDEST, Math.round(record.age / AGE_STEP)));
   data.setUint32(at + 4, record.spi);
   data.setUint32(at + 8, Math.floor(record.newest / TWO_32));
   data.setUint32(at + 12, record.newest % TWO_32);
@@ -71,6 +84,7 @@ export function readReportHeader(data: DataView, at: number, length: number, int
 
 export function readRecord(data: DataView, at: number, into: ReceptionRecord): void {
   into.path = data.getUint16(at);
+  into.age = data.getUint16(at + 2) * AGE_STEP;
   into.spi = data.getUint32(at + 4);
   into.newest = data.getUint32(at + 8) * TWO_32 + data.getUint32(at + 12);
   into.packets = data.getUint32(at + 16);

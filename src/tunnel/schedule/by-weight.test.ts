@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Path, type PathState } from './path/path.ts';
-import { chargePath, choosePath, levelPath, type ScheduledPath } from './schedule.ts';
+import { Delivery } from '../path/delivery.ts';
+import { Path, type PathState } from '../path/path.ts';
+import { byWeight } from './by-weight.ts';
+import type { ScheduledPath } from './scheduler.ts';
 
 function pathsOf(...weights: number[]): ScheduledPath[] {
   return weights.map((weight, id) => {
     const path = new Path(id, 250_000, 0);
     path.state = 'up';
-    return { path, weight, clock: 0 };
+    return { path, delivery: new Delivery(), weight, clock: 0 };
   });
 }
 
@@ -16,15 +18,15 @@ function pathsOf(...weights: number[]): ScheduledPath[] {
 function enter(paths: ScheduledPath[], index: number, state: PathState): void {
   const path = paths[index] as ScheduledPath;
   path.path.state = state;
-  if (state === 'up') levelPath(paths, path);
+  if (state === 'up') byWeight.joined(paths, path);
 }
 
 /** Sends bursts and says how many bytes went over each path. */
 function send(paths: ScheduledPath[], bursts: readonly number[]): number[] {
   const sent = paths.map(() => 0);
   for (const bytes of bursts) {
-    const index = choosePath(paths);
-    chargePath(paths, index, bytes);
+    const index = byWeight.choose(paths, 0);
+    byWeight.charge(paths, index, bytes);
     sent[index] = (sent[index] as number) + bytes;
   }
   return sent;
@@ -60,7 +62,7 @@ describe('bursts', () => {
     const property = fc.property(states, (list) => {
       const paths = pathsOf(...list.map(() => 1));
       for (const [index, state] of list.entries()) (paths[index] as ScheduledPath).path.state = state;
-      const chosen = list[choosePath(paths)];
+      const chosen = list[byWeight.choose(paths, 0)];
       if (list.includes('up')) assert.equal(chosen, 'up');
       else if (list.includes('suspect')) assert.equal(chosen, 'suspect');
     });
@@ -73,8 +75,8 @@ describe('bursts', () => {
       (paths[index] as ScheduledPath).path.state = index === 1 ? 'probing' : 'down';
       (paths[index] as ScheduledPath).path.lastHeardAt = heardAt;
     }
-    assert.equal(choosePath(paths), 1);
-    assert.equal(choosePath([]), -1);
+    assert.equal(byWeight.choose(paths, 0), 1);
+    assert.equal(byWeight.choose([], 0), -1);
   });
 });
 

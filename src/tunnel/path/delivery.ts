@@ -1,0 +1,275 @@
+/**
+ * What a path's line delivers, measured from our own traffic: its rate, its delay, and how much stands in its queue.
+ *
+ * The far side reports, per path, the newest packet, when it came, and how many bytes came in all. From this follow
+ *  - the delay of that packet; the lowest of the last seconds is the line's own, the rest is its queue;
+ *  - the rate: while the queue is never empty, what arrives is all that the line can carry;
+ *  - when the line will have delivered what is under way: the arrival of the newest packet known, and what was sent
+ *    after it over the rate. Each report anchors this anew, so that errors do not add up.
+ * A line that keeps no queue although we hold back carries more than we believe: the rate is raised until one appears.
+ *
+ * Contract: bytes are those of ESP packets with `OVERHEAD` each. Times are µs of our clock; what the far side's clock
+ * adds to delays is the same for all paths of a tunnel, so that they can be compared with each other and with nothing
+ * else. Allocates nothing per packet.
+ * Source: design, "Scheduling, order, repair"; the estimators follow BBR (draft-ietf-ccwg-bbr, 4.1 and 4.3.4).
+ */
+import { DOUBLE_ZERO } from '../double-zero.ts';
+import { SentBursts } from './sent-bursts.ts';
+
+/** IP and UDP in front of each ESP packet: on slow lines small packets are mostly this. */
+const OVERHEAD = 28;
+
+/** What a path is held to carry before anything was measured (bytes per second): senders feel their way themselves. */
+const FIRST_RATE = 12_500_000;
+/** Below this there is no line; it keeps a wrong measure from stopping a path for long. */
+const LOWEST_RATE = 4_000;
+/** So much may stand in a line's queue (µs): enough that it does not run dry while a process is late. */
+export const QUEUE_TARGET = 10_000;
+const LOWEST_TARGET = 4_000;
+/** On slow lines: some packets, which take longer (bytes). */
+const LEAST_QUEUE = 4_500;
+/** A queue longer than this is there; a shorter one may be the noise of two machines' schedulers (µs). */
+const QUEUE_NOISE = 2_000;
+/** A line is without work only when it was so for longer than this (µs). */
+const DRY_NOISE = 1_000;
+/** The rate is the mean of about so much of the line's time (µs). */
+const RATE_MEMORY = 300_000;
+/** Samples over less time than this say little (µs). */
+const SHORTEST_SAMPLE = 4_000;
+/** After so long without seeing the line's own delay we look for it (µs). */
+const BASE_WINDOW = 5_000_000;
+/** That close to the line's own delay we have seen it (µs). */
+const BASE_NOISE = 1_000;
+/** How long a look takes, besides two round trips (µs). */
+const DRAIN_TIME = 100_000;
+/** A delay that differs by so much from all that was seen is another clock's. */
+const CLOCK_JUMP = 20_000_000;
+/** Faster while nothing is known, and again when this many rounds in a row found no end. */
+const FAST_RAISE = 2;
+const SLOW_RAISE = 1.25;
+const SLOW_ROUNDS = 3;
+/** More loss than this without a queue: the line drops what is above its rate (a policer). */
+const POLICED_LOSS = 0.1;
+/** More loss than this with a queue: the line's queue is shorter than our target. */
+const OVERFLOW_LOSS = 0.02;
+
+/** A report's record of this path, as the reporter read it. */
+export type Reception = {
+  readonly spi: number;
+  readonly newest: number;
+  /** When the newest packet arrived: the far side's clock less a reference that is common to the tunnel (µs, modulo 2^32). */
+  readonly arrivedClock: number;
+  /** Received in all, modulo 2^32. */
+  readonly packets: number;
+  readonly bytes: number;
+};
+
+export class Delivery {
+  /** Bytes per second. */
+  rate = FIRST_RATE + DOUBLE_ZERO;
+  /** The delay with an empty queue (µs), and the difference of the clocks. */
+  base = DOUBLE_ZERO;
+  /** How much may stand in the queue (µs). */
+  target = QUEUE_TARGET + DOUBLE_ZERO;
+  /** What the queue was at the last report (µs). */
+  queue = DOUBLE_ZERO;
+  /** Share of the bytes that did not arrive, lately. */
+  loss = DOUBLE_ZERO;
+
+  /** The rate as far as the line has shown it; 0 before (bytes per second). */
+  get measuredRate(): number {
+    return this.#busyTime > 0 ? this.rate : 0;
+  }
+
+  readonly #bursts = new SentBursts();
+  #known = false;
+  #sent = DOUBLE_ZERO;
+  #covered = DOUBLE_ZERO;
+  /** When the line will be clear of what was sent, by our clock at our end (µs). */
+  #clearAt = DOUBLE_ZERO;
+  /** The last sample: when the newest packet of it arrived, and what had been received and covered. */
+  #sampleAt = DOUBLE_ZERO;
+  #samplePackets = DOUBLE_ZERO;
+  #sampleBytes = DOUBLE_ZERO;
+  #sampleCovered = DOUBLE_ZERO;
+  /** When the line would have begun with what was sent after the sample's newest packet, by our clock (µs). */
+  #sampleClear = DOUBLE_ZERO;
+  #sampleQueue = DOUBLE_ZERO;
+  #busyBytes = DOUBLE_ZERO;
+  #busyTime = DOUBLE_ZERO;
+  /** A round: from when a byte is sent until it is covered. */
+  #roundEnd = DOUBLE_ZERO;
+  /** Whether the line was seen working without a pause in this round. */
+  #roundBusy = false;
+  /** Whether the line was held back in this round, and in the one whose bytes this round's reports tell of. */
+  #limited = false;
+  #limitedBefore = false;
+  #fruitless = SLOW_ROUNDS;
+  #windowLowest = Number.POSITIVE_INFINITY;
+  #windowEnd = DOUBLE_ZERO;
+  #draining = false;
+
+  /** @param rate what is known of the line's rate (bytes per second), if anything */
+  constructor(rate?: number) {
+    if (rate !== undefined) this.rate = rate + DOUBLE_ZERO;
+  }
+
+  /** How long a packet given to the line now waits for those before it (µs). */
+  queueAt(now: number): number {
+    return this.#clearAt > now ? this.#clearAt - now : 0;
+  }
+
+  /** Whether the queue is as long as it should be; the line is then held back, which later measurements want to know. */
+  isFull(now: number): boolean {
+    const full = this.#clearAt - now >= this.#limit;
+    if (full) this.#limited = true;
+    return full;
+  }
+
+  /** When the line will have room again (µs). */
+  roomAt(): number {
+    return this.#clearAt - this.#limit;
+  }
+
+  /** When so many bytes given to the line now will have arrived (µs; comparable between the paths of a tunnel). */
+  arrivalOf(bytes: number, now: number): number {
+    return Math.max(this.#clearAt, now) + this.base + (bytes * 1e6) / this.rate;
+  }
+
+  /** `packets` packets up to number `last` were sent, in one burst. */
+  sent(spi: number, last: number, packets: number, bytes: number, now: number): void {
+    const weighed = bytes + packets * OVERHEAD;
+    this.#sent += weighed;
+    this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, now);
+    this.#clearAt = Math.max(this.#clearAt, now) + (weighed * 1e6) / this.rate;
+  }
+
+  /** A report came. @param roundTrip of the path (µs) */
+  received(reception: Reception, roundTrip: number, now: number): void {
+    if (!this.#bursts.cover(reception.spi, reception.newest)) return;
+    const { sentAt, covered } = this.#bursts;
+    this.#covered = covered;
+    const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
+    this.#learnBase(delay, roundTrip, now);
+    this.queue = delay - this.base;
+    this.#sample(sentAt + delay, sentAt + this.queue, reception);
+    if (covered >= this.#roundEnd) this.#endRound();
+    this.#clearAt = sentAt + this.queue + ((this.#sent - covered) * 1e6) / this.rate;
+  }
+
+  /** What is under way is lost or nobody's any more; what was measured of the line may hold. */
+  forget(): void {
+    this.#bursts.clear();
+    this.#covered = this.#sent;
+    this.#clearAt = 0;
+    this.#known = false;
+    this.#draining = false;
+  }
+
+  get #limit(): number {
+    if (this.#draining) return 0;
+    return Math.max(this.target, (LEAST_QUEUE * 1e6) / this.rate);
+  }
+
+  #learnBase(delay: number, roundTrip: number, now: number): void {
+    if (!this.#known || Math.abs(delay - this.base) > CLOCK_JUMP) {
+      this.#known = true;
+      this.base = delay;
+      this.#sampleAt = 0;
+      this.#openWindow(now);
+      return;
+    }
+    if (delay < this.base) this.base = delay;
+    if (delay < this.#windowLowest) this.#windowLowest = delay;
+    if (this.#draining && delay - this.base < BASE_NOISE) this.#openWindow(now);
+    if (now < this.#windowEnd) return;
+    // Clocks drift and routes change: what was the lowest in the window is the line's delay, if we looked well.
+    if (this.#draining || this.#windowLowest - this.base < BASE_NOISE) {
+      this.base = this.#windowLowest;
+      this.#openWindow(now);
+      return;
+    }
+    this.#draining = true;
+    this.#windowLowest = Number.POSITIVE_INFINITY;
+    this.#windowEnd = now + DRAIN_TIME + 2 * roundTrip;
+  }
+
+  #openWindow(now: number): void {
+    this.#draining = false;
+    this.#windowLowest = Number.POSITIVE_INFINITY;
+    this.#windowEnd = now + BASE_WINDOW;
+  }
+
+  /** @param clearAt when the line began with what followed the newest packet (µs) */
+  #sample(arrivedAt: number, clearAt: number, { packets, bytes }: Reception): void {
+    const time = arrivedAt - this.#sampleAt;
+    const first = this.#sampleAt === 0;
+    if (!first && time < SHORTEST_SAMPLE) return;
+    const newPackets = (packets - this.#samplePackets) >>> 0;
+    const newBytes = ((bytes - this.#sampleBytes) >>> 0) + newPackets * OVERHEAD;
+    const due = this.#covered - this.#sampleCovered;
+    const busy = !first && this.#wasBusy(due, time);
+    this.#bursts.release();
+    this.#sampleAt = arrivedAt;
+    this.#sampleClear = clearAt;
+    this.#samplePackets = packets;
+    this.#sampleBytes = bytes;
+    this.#sampleCovered = this.#covered;
+    this.#sampleQueue = this.queue;
+    // More than was sent: the far side counts anew, or another path's packets.
+    if (first || newBytes > due + 65_536) return;
+    this.#learnLoss(due, newBytes, time);
+    if (!busy) return;
+    this.#roundBusy = true;
+    this.#learnRate(newBytes, time);
+  }
+
+  /** Whether the line worked without a pause since the last sample: a queue at both ends, and enough sent in time between. */
+  #wasBusy(due: number, time: number): boolean {
+    if (this.#sampleQueue < QUEUE_NOISE || this.queue < QUEUE_NOISE || due <= 0) return false;
+    return !this.#bursts.ranDry(this.#sampleClear + DRY_NOISE, this.#sampleCovered, time / due);
+  }
+
+  #learnRate(bytes: number, time: number): void {
+    const kept = this.#busyTime === 0 ? 0 : Math.max(0, 1 - time / RATE_MEMORY);
+    this.#busyBytes = this.#busyBytes * kept + bytes;
+    this.#busyTime = this.#busyTime * kept + time;
+    this.#setRate((this.#busyBytes * 1e6) / this.#busyTime);
+  }
+
+  #learnLoss(due: number, arrived: number, time: number): void {
+    if (due <= 0) return;
+    const lost = Math.max(0, 1 - arrived / due);
+    const weight = Math.min(1, time / RATE_MEMORY);
+    this.loss += (lost - this.loss) * weight;
+    if (this.queue > LOWEST_TARGET && lost > OVERFLOW_LOSS && this.loss > OVERFLOW_LOSS) {
+      this.target = Math.max(LOWEST_TARGET, this.target * 0.9);
+    } else if (this.target < QUEUE_TARGET) {
+      this.target = Math.min(QUEUE_TARGET, this.target * 1.01);
+    }
+    if (this.loss > POLICED_LOSS && lost > POLICED_LOSS && this.queue < QUEUE_NOISE) {
+      this.#setRate((arrived * 1e6) / time);
+      this.#fruitless = 0;
+      this.#limitedBefore = false;
+    }
+  }
+
+  #endRound(): void {
+    if (this.#roundBusy) {
+      this.#fruitless = 0;
+    } else if (this.#limitedBefore) {
+      this.#fruitless++;
+      const raise = this.#fruitless > SLOW_ROUNDS ? FAST_RAISE : SLOW_RAISE;
+      this.#setRate(this.rate * raise);
+      if (this.#fruitless === SLOW_ROUNDS) this.#busyTime = 0;
+    }
+    this.#roundEnd = this.#sent;
+    this.#roundBusy = false;
+    this.#limitedBefore = this.#limited;
+    this.#limited = false;
+  }
+
+  #setRate(rate: number): void {
+    this.rate = Math.max(LOWEST_RATE, rate);
+  }
+}

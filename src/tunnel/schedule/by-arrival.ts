@@ -1,0 +1,55 @@
+/**
+ * The default scheduler: a burst takes the path on which it arrives first.
+ *
+ * A path whose queue is as long as it should be gets nothing more while another has room. When all are full there is no
+ * room: the sender stops reading, and the device's own queue pushes back on those who send.
+ * Source: S4.2; design, "Scheduling, order, repair".
+ */
+import { lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
+
+/** What a path carries in this time goes there in one piece (s): a finer interleaving costs calls and gains nothing. */
+const QUANTUM_SECONDS = 0.0005;
+/** For the comparison of arrivals a burst is about a packet. */
+const TYPICAL_BYTES = 1_500;
+
+export const byArrival: Scheduler = {
+  choose(paths, now) {
+    let best = -1;
+    let bestArrival = Number.POSITIVE_INFINITY;
+    let bestFull = true;
+    for (let index = 0; index < paths.length; index++) {
+      const { path, delivery } = paths[index] as ScheduledPath;
+      if (path.state !== 'up') continue;
+      const full = delivery.isFull(now);
+      if (full && !bestFull) continue;
+      const arrival = delivery.arrivalOf(TYPICAL_BYTES, now);
+      if (full === bestFull && arrival >= bestArrival) continue;
+      best = index;
+      bestArrival = arrival;
+      bestFull = full;
+    }
+    return best >= 0 ? best : lastResort(paths);
+  },
+
+  quantum(paths, index) {
+    return paths.length === 1
+      ? Number.POSITIVE_INFINITY
+      : (paths[index] as ScheduledPath).delivery.rate * QUANTUM_SECONDS;
+  },
+
+  charge() {},
+
+  roomAt(paths, now) {
+    let room = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < paths.length; index++) {
+      const { path, delivery } = paths[index] as ScheduledPath;
+      if (path.state !== 'up') continue;
+      if (!delivery.isFull(now)) return now;
+      room = Math.min(room, delivery.roomAt());
+    }
+    // Without a path that carries for sure nothing is known, and nothing is held back.
+    return room === Number.POSITIVE_INFINITY ? now : room;
+  },
+
+  joined() {},
+};
