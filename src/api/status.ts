@@ -79,6 +79,8 @@ export type TunnelCounters = {
     /** Packets that came after they were given up, and were delivered out of order. */
     readonly late: number;
   };
+  /** Packets that were sent a second time, because they were lost or on a path that died. */
+  readonly sentAgain: number;
   /** Packets that went no further, for each reason; a reason without packets may be absent. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 };

@@ -55,6 +55,7 @@ function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette):
     ['received', traffic(counters.innerPacketsIn, counters.innerBytesIn, counters.outerBytesIn)],
     ['sent', traffic(counters.innerPacketsOut, counters.innerBytesOut, counters.outerBytesOut)],
     ['order', describeOrder(counters.order)],
+    ['repair', `${formatCount(counters.sentAgain)} packets sent again`],
     ['dropped', describeDrops(counters.drops)],
   ];
   return facts.map(([name, value]) => [faint(name, palette), value]);
@@ -97,6 +98,8 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
     'REMOTE',
     'RTT',
     'LOSS',
+    'CARRIES',
+    'QUEUE',
     'HEARD',
     'SHARE',
     'SENT',
@@ -110,12 +113,19 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
     path.remote,
     path.rttMillis === undefined ? '-' : formatMillis(path.rttMillis),
     path.lossRatio === undefined ? '-' : formatRatio(path.lossRatio),
+    path.rateBps === undefined ? '-' : formatRate(path.rateBps),
+    path.queueMillis === undefined ? '-' : formatMillis(path.queueMillis),
     path.lastHeardMillis === undefined ? 'never' : `${formatMillis(path.lastHeardMillis)} ago`,
     formatRatio(path.share),
     formatBytes(path.txBytes),
     formatBytes(path.rxBytes),
   ]);
   return formatColumns([titles.map((title) => faint(title, palette)), ...rows], '  ');
+}
+
+function formatRate(bps: number): string {
+  const [unit, name] = bps >= 1e9 ? [1e9, 'Gbit/s'] : bps >= 1e6 ? [1e6, 'Mbit/s'] : [1e3, 'kbit/s'];
+  return `${(bps / unit).toPrecision(3)} ${name}`;
 }
 
 function formatRatio(ratio: number): string {

@@ -31,6 +31,7 @@ export const tunnelCounters = [
   'waitedForOrder',
   'gaveUpWaiting',
   'deliveredLate',
+  'sentAgain',
 ] as const;
 
 export const pathCounters = [

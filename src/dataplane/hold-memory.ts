@@ -9,8 +9,8 @@ import type { Arena } from '../linux/arena.ts';
 /** Inner packets are no longer than this on all but jumbo links; longer ones do not wait. */
 const SLOT_LENGTH = 2_048;
 
-/** 8 MiB: what 1.3 Gbit/s bring in 50 ms. Memory that was never needed is never touched. */
-export const HOLD_SLOTS = 4_096;
+/** 32 MiB: what 1 Gbit/s brings while a path dies and what was on it comes again. What was never needed is never touched. */
+export const HOLD_SLOTS = 16_384;
 
 export function holdArenaBytes(slots: number): number {
   return slots * SLOT_LENGTH + 64;

@@ -183,7 +183,7 @@ export class Inbound {
 
   #waitForOrder(tunnel: TunnelPlane, { lane: number }: InboundAssociation): void {
     const lane = tunnel.lanes[number] as Resequencer;
-    if (lane.held > 0) this.#listener.dueAt(lane.dueAt);
+    if (lane.held > 0) this.#listener.dueAt(Math.min(lane.dueAt, tunnel.reportAt));
   }
 
   /** Books the packet on the path it came over, for our reports. */
@@ -232,6 +232,7 @@ export class Inbound {
       tunnel.reportAt = this.#now + REPORT_INTERVAL;
       this.#listener.dueAt(tunnel.reportAt);
     }
+    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
     this.#ordering.packet(tunnel, association, start, length, unfinished, this.#now);

@@ -12,7 +12,10 @@ import type { InboundAssociation } from './association.ts';
 import { count, tunnelSlot } from './counters.ts';
 import { HoldMemory } from './hold-memory.ts';
 import type { TunWriter } from './tun-writer.ts';
-import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
+import type { TunnelPlane } from './tunnel-plane.ts';
+
+/** Reports that ask for something follow each other no faster than this (µs). */
+const URGENT_INTERVAL = 4_000;
 
 export class Ordering {
   readonly #memory: HoldMemory;
@@ -100,18 +103,14 @@ export class Ordering {
   }
 
   /** Finds the packet's number and what that means. What cannot wait counts as late. */
-  #judge(
-    tunnel: TunnelPlane,
-    lane: Resequencer,
-    { spi, sequence, lane: laneNumber, order }: InboundAssociation,
-    now: number,
-  ): number {
+  #judge(tunnel: TunnelPlane, lane: Resequencer, association: InboundAssociation, now: number): number {
+    const { spi, sequence, order } = association;
     if (spi !== tunnel.orderSpi) {
       // Under the keys before: those packets are a generation behind.
       if (spi === tunnel.earlierOrderSpi) return late;
-      this.#beginAnew(tunnel, spi, now);
+      this.#beginAnew(tunnel, association, now);
     }
-    if (laneNumber === NO_LANE) return late;
+    if (association.lane === NO_LANE) return late;
     this.#number = nearestOrder(order, lane.next);
     if (this.#number < lane.next && sequence > lane.sequence) {
       // What was sent later and has a lower number is of the next round: half of all numbers were lost on the way.
@@ -129,32 +128,33 @@ export class Ordering {
     return verdict;
   }
 
-  #beginAnew(tunnel: TunnelPlane, spi: number, now: number): void {
+  #beginAnew(tunnel: TunnelPlane, association: InboundAssociation, now: number): void {
     for (const lane of tunnel.lanes) {
       lane.loseAll();
       this.#deliverDue(tunnel, lane, now);
       lane.begin();
     }
     tunnel.earlierOrderSpi = tunnel.orderSpi;
-    tunnel.orderSpi = spi;
+    tunnel.orderSpi = association.spi;
+    tunnel.received = association;
+    tunnel.missing.begin();
+    tunnel.peerKept = Math.min(tunnel.peerKept, 1);
   }
 
-  /** Links deliver in order: what was sent before the lowest of their newest packets does not come any more. */
+  /** What does not come by itself any more is asked for, or given up where the peer does not send it again. */
   #loseWhatIsLost(tunnel: TunnelPlane, lane: Resequencer, spi: number, now: number): void {
-    const { paths } = tunnel;
-    const patience = tunnel.patience.micros;
-    let floor = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < paths.length; index++) {
-      const path = paths[index] as PlanePath;
-      // A silent path carries nothing that is worth waiting for.
-      if (now - path.path.lastHeardAt > patience) continue;
-      const newest = path.receivedSpi === spi ? path.receivedNewest : 0;
-      if (newest < floor) floor = newest;
+    const before = tunnel.notUnderWayBefore(spi, now) + 1;
+    if (tunnel.peerKept === 0) lane.loseSentBefore(before);
+    else {
+      lane.loseSentBefore(Math.min(before, tunnel.peerKept));
+      if (lane.newlyMissesBefore(before)) this.#ask(tunnel, now);
     }
-    // Where no path is alive, nobody is left who could bring what is missing.
-    if (floor === Number.POSITIVE_INFINITY) lane.loseAll();
-    else lane.loseSentBefore(floor + 1);
     this.#deliverDue(tunnel, lane, now);
+  }
+
+  /** The report that says what is missing does not wait for its time. */
+  #ask(tunnel: TunnelPlane, now: number): void {
+    tunnel.reportAt = Math.min(tunnel.reportAt, Math.max(now, tunnel.lastReportAt + URGENT_INTERVAL));
   }
 
   #deliverDue(tunnel: TunnelPlane, lane: Resequencer, now: number): void {

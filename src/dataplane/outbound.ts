@@ -16,6 +16,7 @@ import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
 import type { OutboundAssociation } from './association.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
+import { SentMemory } from './sent-memory.ts';
 import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
 /** A packet of 64 KiB, its virtio header in front, room for trailers behind; the packet begins aligned. */
@@ -31,11 +32,16 @@ const READ_BUDGET = 16;
  */
 const LARGE_BURST = 16_384;
 
-export const OUTBOUND_ARENA_BYTES =
-  PACKET_OFFSET + READ_LENGTH + 64 + 65_536 + 4096 + BURST_CAPACITY * 80 + 4096;
+/** A burst and one packet more, which may turn out not to fit. */
+const LONGEST_BURST = 65_536 + 2_048;
+
+export const OUTBOUND_ARENA_BYTES = PACKET_OFFSET + READ_LENGTH + 64 + 4096 + BURST_CAPACITY * 80 + 4096;
 
 /** A device from which nothing came for so long is silent (µs); streams leave gaps well below this. */
 const QUIET_MICROS = 1_000;
+
+/** The id of no path. */
+const NO_PATH = -1;
 
 /** What the worker wants to know of a send: who pays, and whether the path is in trouble. */
 export type SendListener = {
@@ -49,7 +55,11 @@ export class Outbound {
   readonly #superpacket: Superpacket;
   readonly #listener: SendListener;
   readonly #packet: number;
-  readonly #burst: number;
+  readonly #sentMemory: SentMemory;
+  /** Where packets of our own are sealed: nobody asks for them again. */
+  readonly #own: number;
+  /** Where the burst at hand is sealed. */
+  #burst = 0;
   #tunnel: TunnelPlane | undefined;
   #path: PlanePath | undefined;
   #pathIndex = 0;
@@ -64,12 +74,13 @@ export class Outbound {
   #now = 0;
   #quietUntil = 0;
 
-  constructor(arena: Arena, listener: SendListener) {
+  constructor(arena: Arena, listener: SendListener, sentBytes: number) {
     this.#arena = arena;
     this.#listener = listener;
     this.#sender = new DatagramSender(arena);
     this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
-    this.#burst = arena.reserve(65_536 + 2048, 64);
+    this.#own = arena.reserve(2048, 64);
+    this.#sentMemory = new SentMemory(arena, sentBytes, LONGEST_BURST);
     this.#superpacket = new Superpacket(arena.data);
   }
 
@@ -81,6 +92,7 @@ export class Outbound {
     const silent = now >= this.#quietUntil;
     let reads = 0;
     let there = true;
+    if (tunnel.sent.wanted > 0) this.#repair(tunnel, now);
     while (reads < READ_BUDGET) {
       tunnel.heldUntil = tunnel.scheduler.roomAt(tunnel.paths, now);
       if (tunnel.heldUntil > now) break;
@@ -103,9 +115,9 @@ export class Outbound {
   sendOwn(tunnel: TunnelPlane, path: PlanePath, input: number, length: number, now: number): number {
     const association = tunnel.outbound;
     if (association === undefined || path.nameLength === 0 || path.socket.fd < 0) return 0;
-    const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#burst);
+    const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
     if (sealed === 0) return 0;
-    if (!this.#transmit(path, sealed, sealed)) {
+    if (!this.#transmit(path, this.#own, sealed, sealed)) {
       this.#sendFailed(tunnel, path, 1);
       return 0;
     }
@@ -157,7 +169,8 @@ export class Outbound {
   }
 
   #begin(tunnel: TunnelPlane, size: number): boolean {
-    const index = this.#quantum > 0 ? this.#pathIndex : tunnel.scheduler.choose(tunnel.paths, this.#now);
+    const index =
+      this.#quantum > 0 ? this.#pathIndex : tunnel.scheduler.choose(tunnel.paths, this.#now, NO_PATH);
     const path = index < 0 ? undefined : tunnel.paths[index];
     if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
       count(tunnel.counters, tunnelSlot.droppedNoPath);
@@ -166,6 +179,7 @@ export class Outbound {
     if (this.#quantum <= 0) this.#quantum = tunnel.scheduler.quantum(tunnel.paths, index);
     this.#path = path;
     this.#pathIndex = index;
+    this.#burst = this.#sentMemory.reserve();
     this.#size = size;
     this.#closed = false;
     return true;
@@ -181,12 +195,23 @@ export class Outbound {
     this.#count = 0;
     this.#bytes = 0;
     this.#closed = false;
-    if (!this.#transmit(path, bytes, this.#size)) {
+    const association = tunnel.outbound as OutboundAssociation;
+    const position = this.#sentMemory.keep(bytes);
+    tunnel.sent.expire(this.#sentMemory.oldest, this.#now);
+    tunnel.sent.add(
+      association.sequence - packets + 1,
+      packets,
+      this.#size,
+      bytes,
+      position,
+      path.path.id,
+      this.#now,
+    );
+    if (!this.#transmit(path, this.#burst, bytes, this.#size)) {
       this.#sendFailed(tunnel, path, packets);
       return;
     }
     tunnel.scheduler.charge(tunnel.paths, this.#pathIndex, bytes);
-    const association = tunnel.outbound as OutboundAssociation;
     path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now);
     path.path.sent(association.spi, association.sequence, this.#now);
     count(path.counters, pathSlot.sentPackets, packets);
@@ -194,12 +219,32 @@ export class Outbound {
     this.#listener.dataSent(tunnel, path);
   }
 
-  #transmit(path: PlanePath, bytes: number, size: number): boolean {
+  /** Sends what is wanted again, as far as the paths have room; it goes before anything new. */
+  #repair(tunnel: TunnelPlane, now: number): void {
+    const log = tunnel.sent;
+    log.expire(this.#sentMemory.oldest, now);
+    while (log.wanted > 0 && tunnel.scheduler.roomAt(tunnel.paths, now) <= now) {
+      if (!log.peek()) return;
+      const path = tunnel.paths[tunnel.scheduler.choose(tunnel.paths, now, log.path)];
+      if (path === undefined || path.path.state !== 'up') return;
+      log.take(now);
+      const { packets, bytes } = log;
+      if (!this.#transmit(path, this.#sentMemory.offset(log.position), bytes, log.size)) {
+        this.#sendFailed(tunnel, path, packets);
+        return;
+      }
+      path.delivery.sentAgain(packets, bytes, now);
+      count(path.counters, pathSlot.sentPackets, packets);
+      count(tunnel.counters, tunnelSlot.sentAgain, packets);
+    }
+  }
+
+  #transmit(path: PlanePath, from: number, bytes: number, size: number): boolean {
     const { fd } = path.socket;
     const sender = this.#sender;
     count(path.counters, pathSlot.sendCalls);
     count(path.counters, pathSlot.sentBytes, bytes);
-    if (sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, path.segmented)) return true;
+    if (sender.send(fd, path.name, path.nameLength, from, bytes, size, path.segmented)) return true;
     // A device without checksum offload cannot take bursts apart (EIO); EINVAL: segments above the device's MTU.
     if (
       !path.segmented ||
@@ -209,7 +254,7 @@ export class Outbound {
       return false;
     }
     const withoutOffload = sender.error === errnoValue.EIO;
-    const sent = sender.send(fd, path.name, path.nameLength, this.#burst, bytes, size, false);
+    const sent = sender.send(fd, path.name, path.nameLength, from, bytes, size, false);
     // EINVAL may be this burst's own fault: where its datagrams are refused as well, nothing was learnt of the device.
     if (sent || withoutOffload) path.segmented = false;
     return sent;

@@ -18,6 +18,7 @@ import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
 import { Plane } from './plane.ts';
 import type { RemoteAddress, WorkerCommand, WorkerEvent } from './protocol.ts';
 import { Reporter } from './reporter.ts';
+import { SENT_MEMORY_BYTES } from './sent-memory.ts';
 import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
 /** Tokens of epoll: the wake event, a watched descriptor, then sockets and tunnels by their id. */
@@ -34,7 +35,11 @@ const HOLD_AT_LEAST = 1_000;
 const SMALL_ARENA_BYTES = 16 * 1024 * 1024;
 
 const ARENA_BYTES =
-  RECEIVER_ARENA_BYTES + OUTBOUND_ARENA_BYTES + holdArenaBytes(HOLD_SLOTS) + SMALL_ARENA_BYTES;
+  RECEIVER_ARENA_BYTES +
+  OUTBOUND_ARENA_BYTES +
+  holdArenaBytes(HOLD_SLOTS) +
+  SENT_MEMORY_BYTES +
+  SMALL_ARENA_BYTES;
 
 /** How the worker hears from the main thread and answers it. */
 export type WorkerLine = {
@@ -78,10 +83,14 @@ export class PacketWorker {
         removed: (tunnel) => this.#inbound.abandon(tunnel, this.#now),
       },
     );
-    this.#outbound = new Outbound(this.#arena, {
-      dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
-      sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
-    });
+    this.#outbound = new Outbound(
+      this.#arena,
+      {
+        dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
+        sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
+      },
+      SENT_MEMORY_BYTES,
+    );
     this.#inbound = new Inbound(
       this.#arena,
       {
@@ -247,6 +256,7 @@ export class PacketWorker {
     for (const tunnel of this.#plane.tunnels.values()) {
       const reportAt = this.#reporter.service(tunnel, this.#now);
       next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
+      if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
       if (!tunnel.held) continue;
       const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
       if (this.#now >= roomAt) this.#letGo(tunnel);

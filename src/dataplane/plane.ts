@@ -143,6 +143,7 @@ export class Plane {
   #activate(tunnel: TunnelPlane, association: OutboundAssociation): void {
     tunnel.outbound?.close();
     tunnel.outbound = association;
+    tunnel.sent.clear();
     tunnel.rekeyAsked = false;
     tunnel.counters[tunnelSlot.sendingSpi] = association.spi;
     this.#listener.activated(tunnel, association.spi);

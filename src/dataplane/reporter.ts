@@ -7,17 +7,22 @@
 import type { Arena } from '../linux/arena.ts';
 import { readSocketAddress, SOCKET_ADDRESS_LENGTH, sameSocketAddress } from '../linux/socket-address.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
-import type { PathState } from '../tunnel/path/path.ts';
+import { QUEUE_TARGET } from '../tunnel/path/delivery.ts';
+import { type PathState, REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import {
+  gapMissing,
+  gapReceived,
   LONGEST_AGE,
   RECORD_LENGTH,
   REPORT_HEADER_LENGTH,
   REPORT_LONGEST,
   type ReceptionRecord,
   type ReportHeader,
+  readGaps,
   readRecord,
   readReportHeader,
   recordOffset,
+  writeGaps,
   writeRecord,
   writeReportHeader,
 } from '../tunnel/path/report.ts';
@@ -27,6 +32,8 @@ import type { Outbound } from './outbound.ts';
 import type { RemoteAddress } from './protocol.ts';
 import { type PlanePath, publishPath, type TunnelPlane } from './tunnel-plane.ts';
 
+/** Where the peer sends again what was lost, it is waited for so long at least (µs): a path's death takes time to be noticed. */
+const REPAIR_PATIENCE = 300_000;
 /** How often the shared figures of a path are renewed when nothing else happens (µs). */
 const PUBLISH_INTERVAL = 100_000;
 
@@ -49,6 +56,7 @@ export class Reporter {
     packets: 0,
     bytes: 0,
   };
+  readonly #gaps = { spi: 0, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
   readonly #reception = { spi: 0, newest: 0, arrivedClock: 0, packets: 0, bytes: 0 };
 
   constructor(arena: Arena, outbound: Outbound, listener: PathListener) {
@@ -73,6 +81,7 @@ export class Reporter {
       readRecord(data, recordOffset(offset, index), this.#record);
       this.#takeRecord(tunnel, now);
     }
+    this.#takeGaps(tunnel, arrival.spi, recordOffset(offset, records), offset + length, now);
     // The answer goes out only now, so that it says what this report changed.
     if (path?.answerDue === true) this.#send(tunnel, path, false, now);
   }
@@ -80,7 +89,10 @@ export class Reporter {
   /** Sends what is due on this tunnel's paths. @returns when it wants to be called again (µs) */
   service(tunnel: TunnelPlane, now: number): number {
     const reportDue = now >= tunnel.reportAt;
-    if (reportDue) tunnel.reportAt = Number.POSITIVE_INFINITY;
+    if (reportDue) {
+      tunnel.reportAt = Number.POSITIVE_INFINITY;
+      tunnel.lastReportAt = now;
+    }
     let next = now + PUBLISH_INTERVAL;
     for (let index = 0; index < tunnel.paths.length; index++) {
       const path = tunnel.paths[index] as PlanePath;
@@ -182,10 +194,41 @@ export class Reporter {
     const record = this.#record;
     const path = tunnel.pathById(record.path);
     if (path === undefined) return;
+    if (record.spi === tunnel.outbound?.spi) tunnel.sent.reported(record.path, record.newest);
     path.counters[pathSlot.peerReceivedPackets] = record.packets;
     if (record.age < LONGEST_AGE) this.#measure(tunnel, path, now);
     const before = path.path.state;
     if (path.path.covered(record.spi, record.newest, now)) this.#changed(tunnel, path, before, now);
+  }
+
+  /** What the peer misses is sent again; what it has need not be kept. */
+  #takeGaps(tunnel: TunnelPlane, spi: number, at: number, end: number, now: number): void {
+    const data = this.#arena.data;
+    const gaps = readGaps(data, at, end - at, this.#gaps);
+    if (gaps < 0) return;
+    if (spi === tunnel.orderSpi && this.#gaps.kept > tunnel.peerKept) {
+      tunnel.peerKept = this.#gaps.kept;
+      tunnel.patience.least = REPAIR_PATIENCE;
+    }
+    if (this.#gaps.spi !== tunnel.outbound?.spi) return;
+    tunnel.sent.complete(this.#gaps.floor);
+    const again = now - this.#repairTime(tunnel);
+    let number = this.#gaps.floor;
+    for (let index = 0; index < gaps; index++) {
+      const missing = gapMissing(data, at, index);
+      tunnel.sent.missing(number, missing, again, now);
+      number += missing + gapReceived(data, at, index);
+    }
+  }
+
+  /** What was sent again should have been reported after this time (µs). */
+  #repairTime(tunnel: TunnelPlane): number {
+    let longest = 0;
+    for (let index = 0; index < tunnel.paths.length; index++) {
+      const { path } = tunnel.paths[index] as PlanePath;
+      if (path.state === 'up') longest = Math.max(longest, path.rtt + 4 * path.rttVariation);
+    }
+    return longest + QUEUE_TARGET + 2 * REPORT_INTERVAL;
   }
 
   /** What the record says of the line. */
@@ -206,6 +249,7 @@ export class Reporter {
   }
 
   #changed(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
+    if (from === 'up') tunnel.sent.pathDied(path.path.id, now);
     if (path.path.state === 'up') tunnel.scheduler.joined(tunnel.paths, path);
     publishPath(path);
     this.#listener.pathChanged(tunnel, path, from, now);
@@ -238,7 +282,20 @@ export class Reporter {
     for (let index = 0; index < tunnel.paths.length; index++) {
       this.#writeRecord(tunnel.paths[index] as PlanePath, recordOffset(this.#buffer, index), now);
     }
-    return REPORT_HEADER_LENGTH + tunnel.paths.length * RECORD_LENGTH;
+    const length = REPORT_HEADER_LENGTH + tunnel.paths.length * RECORD_LENGTH;
+    return length + this.#writeGaps(tunnel, this.#buffer + length, now);
+  }
+
+  #writeGaps(tunnel: TunnelPlane, at: number, now: number): number {
+    const { received, missing, sent, outbound } = tunnel;
+    if (received !== undefined) {
+      missing.survey(received.window, now);
+    }
+    const gaps = this.#gaps;
+    gaps.spi = received?.spi ?? 0;
+    gaps.floor = missing.floor;
+    gaps.kept = sent.oldest > 0 ? sent.oldest : (outbound?.sequence ?? 0) + 1;
+    return writeGaps(this.#arena.data, at, gaps, missing.runs, missing.gaps);
   }
 
   #writeRecord(path: PlanePath, at: number, now: number): void {

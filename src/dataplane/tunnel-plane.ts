@@ -15,6 +15,8 @@ import { Resequencer } from '../tunnel/order/resequencer.ts';
 import { Delivery } from '../tunnel/path/delivery.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
+import { Missing } from '../tunnel/repair/missing.ts';
+import { SentLog } from '../tunnel/repair/sent-log.ts';
 import { byArrival } from '../tunnel/schedule/by-arrival.ts';
 import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
@@ -37,6 +39,8 @@ export type PlanePath = ScheduledPath & {
   receivedSpi: number;
   receivedNewest: number;
   receivedAt: number;
+  /** When data came over it last (µs): reports alone do not make it one that others have to wait for. */
+  receivedDataAt: number;
   receivedPackets: number;
   receivedBytes: number;
   /** The newest report received on this path: under which SPI, its number and stamp, and when it came (µs). */
@@ -77,6 +81,14 @@ export class TunnelPlane {
    * first is there for what has no lane, and never used.
    */
   readonly lanes = Array.from({ length: LANES }, () => new Resequencer(this.patience));
+  /** What the newest keys received, for our reports of what is missing. */
+  received: InboundAssociation | undefined;
+  readonly missing = new Missing();
+  /** What was sent under the newest keys and may have to be sent again. */
+  readonly sent = new SentLog();
+  /** The first of the peer's numbers that it could send again; 0 while it has not told. */
+  peerKept = DOUBLE_ZERO;
+  lastReportAt = DOUBLE_ZERO;
   orderSpi = DOUBLE_ZERO;
   earlierOrderSpi = DOUBLE_ZERO;
   /** When data that arrived has to be reported (µs). */
@@ -88,6 +100,24 @@ export class TunnelPlane {
     this.udpOffload = command.udpOffload;
     this.innerSources = new InnerSources(command.innerSources);
     this.counters = new Float64Array(command.counters);
+  }
+
+  /**
+   * What was sent to us under these keys before this number is not under way any more: links deliver in order (RFC 1990,
+   * 4). A path that brought nothing for as long as packets needed lately has nothing under way. Infinity without a path.
+   */
+  notUnderWayBefore(spi: number, now: number): number {
+    const patience = this.patience.learnt;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.paths.length; index++) {
+      const path = this.paths[index] as PlanePath;
+      // Where the peer repairs, it checks for itself what is lost: a path without data need not be waited for.
+      const heardAt = this.peerKept > 0 ? path.receivedDataAt : path.path.lastHeardAt;
+      if (now - heardAt > patience) continue;
+      const newest = path.receivedSpi === spi ? path.receivedNewest : 0;
+      if (newest < lowest) lowest = newest;
+    }
+    return lowest;
   }
 
   pathById(id: number): PlanePath | undefined {
@@ -120,6 +150,7 @@ export class TunnelPlane {
       receivedSpi: DOUBLE_ZERO,
       receivedNewest: DOUBLE_ZERO,
       receivedAt: DOUBLE_ZERO,
+      receivedDataAt: DOUBLE_ZERO,
       receivedPackets: DOUBLE_ZERO,
       receivedBytes: DOUBLE_ZERO,
       reportSpi: DOUBLE_ZERO,

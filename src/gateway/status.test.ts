@@ -60,6 +60,7 @@ describe('the status', () => {
         waitedForOrder: 5,
         gaveUpWaiting: 6,
         deliveredLate: 7,
+        sentAgain: 8,
       }),
     );
     assert.deepEqual(counters, {
@@ -72,6 +73,7 @@ describe('the status', () => {
       outerPacketsOut: 40,
       outerBytesOut: 6000,
       order: { waited: 5, gaveUp: 6, late: 7 },
+      sentAgain: 8,
       drops: {},
     });
   });

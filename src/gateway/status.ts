@@ -93,6 +93,7 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
       gaveUp: figures.gaveUpWaiting,
       late: figures.deliveredLate,
     },
+    sentAgain: figures.sentAgain,
     drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
   };
 }

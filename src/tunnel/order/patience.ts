@@ -14,6 +14,8 @@ const MEMORY = 2_000_000;
 const MARGIN = 1.5;
 
 export class Patience {
+  /** Not less than this (µs): where the far side sends again what was lost, that has to have time to come. */
+  least = SHORTEST_PATIENCE;
   /** The longest that a gap needed to be filled, in the stretch of time at hand and in the one before (µs). */
   #needed = FIRST_PATIENCE / MARGIN;
   #neededBefore = DOUBLE_ZERO;
@@ -21,6 +23,11 @@ export class Patience {
 
   /** How long a gap is waited for (µs). */
   get micros(): number {
+    return Math.max(this.least, this.learnt);
+  }
+
+  /** How long packets that came by themselves needed, with some room (µs). */
+  get learnt(): number {
     const needed = Math.max(this.#needed, this.#neededBefore) * MARGIN;
     return Math.min(LONGEST_PATIENCE, Math.max(SHORTEST_PATIENCE, needed));
   }

@@ -23,8 +23,8 @@ export const ahead = 1;
 /** Its place was given up: it is delivered as it comes, which is better than not at all. */
 export const late = 2;
 
-/** How far ahead of the missing one a number may be; at 5 Gbit/s in packets of 1,400 bytes this is 18 ms. */
-const CAPACITY = 8_192;
+/** How far ahead of the missing one a number may be; at 1 Gbit/s in packets of 1,400 bytes this is 180 ms. */
+const CAPACITY = 16_384;
 /** Most lanes never hold a packet; those that do mostly hold few. */
 const FIRST_CAPACITY = 128;
 
@@ -49,6 +49,7 @@ export class Resequencer {
   #waitingSince = Number.POSITIVE_INFINITY;
   #lost = DOUBLE_ZERO;
   #lateUntil = DOUBLE_ZERO;
+  #askedFor = DOUBLE_ZERO;
 
   constructor(patience: Patience) {
     this.#patience = patience;
@@ -111,6 +112,14 @@ export class Resequencer {
   /** @returns whether `hold` has room for this number; without it, `loseAllBelow(number)` comes first */
   reaches(number: number): boolean {
     return number - this.#next < CAPACITY;
+  }
+
+  /** Whether something is missing that was sent before this sequence number, and was not asked about before. */
+  newlyMissesBefore(sequence: number): boolean {
+    if (this.#held === 0 || this.#first === this.#next || this.#askedFor === this.#next) return false;
+    if ((this.#sequences[this.#first & this.#mask] as number) > sequence) return false;
+    this.#askedFor = this.#next;
+    return true;
   }
 
   /** Keeps the slot of a number that is ahead. */

@@ -29,27 +29,38 @@ const LOWEST_TARGET = 4_000;
 /** On slow lines: some packets, which take longer (bytes). */
 const LEAST_QUEUE = 4_500;
 /** A queue longer than this is there; a shorter one may be the noise of two machines' schedulers (µs). */
-const QUEUE_NOISE = 2_000;
+const QUEUE_NOISE = 4_000;
 /** A line is without work only when it was so for longer than this (µs). */
 const DRY_NOISE = 1_000;
 /** The rate is the mean of about so much of the line's time (µs). */
 const RATE_MEMORY = 300_000;
+/** A sample below this part of the rate, with a queue that grows, is a line that became slower: what was before is void. */
+const FALLEN = 0.8;
 /** Samples over less time than this say little (µs). */
 const SHORTEST_SAMPLE = 4_000;
-/** After so long without seeing the line's own delay we look for it (µs). */
+/** After so long without seeing the line's own delay we look for it, the first time and later (µs). */
+const FIRST_WINDOW = 1_000_000;
 const BASE_WINDOW = 5_000_000;
-/** That close to the line's own delay we have seen it (µs). */
-const BASE_NOISE = 1_000;
-/** How long a look takes, besides two round trips (µs). */
-const DRAIN_TIME = 100_000;
+/** A queue that stays this many times too long, for this long (µs), although we hold back, may be the line's delay. */
+const STRAIN = 2.5;
+const STRAIN_TIME = 400_000;
+/** A line does not pause longer than this for its queue to run empty (µs). */
+const LONGEST_PAUSE = 100_000;
+/** The queue is kept empty for so long that a report falls into the time, and its arrival is waited for (µs). */
+const EMPTY_TIME = 25_000;
+const LOOK_TIME = 40_000;
 /** A delay that differs by so much from all that was seen is another clock's. */
 const CLOCK_JUMP = 20_000_000;
+/** A line that was held back, and had less than this part of the queue that we believe in, is faster than we believe. */
+const QUEUE_SHORT = 0.6;
 /** Faster while nothing is known, and again when this many rounds in a row found no end. */
 const FAST_RAISE = 2;
 const SLOW_RAISE = 1.25;
 const SLOW_ROUNDS = 3;
 /** More loss than this without a queue: the line drops what is above its rate (a policer). */
 const POLICED_LOSS = 0.1;
+/** Less than this says nothing about loss (bytes). */
+const LEAST_EVIDENCE = 50_000;
 /** More loss than this with a queue: the line's queue is shorter than our target. */
 const OVERFLOW_LOSS = 0.02;
 
@@ -101,13 +112,21 @@ export class Delivery {
   #roundEnd = DOUBLE_ZERO;
   /** Whether the line was seen working without a pause in this round. */
   #roundBusy = false;
+  /** The longest queue of this round (µs). */
+  #roundQueue = DOUBLE_ZERO;
   /** Whether the line was held back in this round, and in the one whose bytes this round's reports tell of. */
   #limited = false;
   #limitedBefore = false;
   #fruitless = SLOW_ROUNDS;
   #windowLowest = Number.POSITIVE_INFINITY;
   #windowEnd = DOUBLE_ZERO;
-  #draining = false;
+  /** Held back at any time in this window: the line may never have been idle. */
+  #limitedInWindow = false;
+  #looking = false;
+  /** No sending at all until then, and none into a queue until then (µs). */
+  #pauseUntil = DOUBLE_ZERO;
+  #emptyUntil = DOUBLE_ZERO;
+  #strainedSince = DOUBLE_ZERO;
 
   /** @param rate what is known of the line's rate (bytes per second), if anything */
   constructor(rate?: number) {
@@ -121,14 +140,19 @@ export class Delivery {
 
   /** Whether the queue is as long as it should be; the line is then held back, which later measurements want to know. */
   isFull(now: number): boolean {
-    const full = this.#clearAt - now >= this.#limit;
-    if (full) this.#limited = true;
-    return full;
+    if (now < this.#emptyUntil) return now < this.#pauseUntil || this.#clearAt > now;
+    if (this.#clearAt - now < this.#fullQueue) return false;
+    this.#limited = true;
+    this.#limitedInWindow = true;
+    return true;
   }
 
   /** When the line will have room again (µs). */
   roomAt(): number {
-    return this.#clearAt - this.#limit;
+    const room = Math.max(this.#pauseUntil, this.#clearAt - this.#fullQueue);
+    return room < this.#emptyUntil
+      ? Math.max(this.#pauseUntil, Math.min(this.#clearAt, this.#emptyUntil))
+      : room;
   }
 
   /** When so many bytes given to the line now will have arrived (µs; comparable between the paths of a tunnel). */
@@ -144,6 +168,14 @@ export class Delivery {
     this.#clearAt = Math.max(this.#clearAt, now) + (weighed * 1e6) / this.rate;
   }
 
+  /** Packets with numbers of earlier ones went out: they are counted with the newest before them. */
+  sentAgain(packets: number, bytes: number, now: number): void {
+    const weighed = bytes + packets * OVERHEAD;
+    this.#sent += weighed;
+    this.#bursts.extend(this.#sent, weighed);
+    this.#clearAt = Math.max(this.#clearAt, now) + (weighed * 1e6) / this.rate;
+  }
+
   /** A report came. @param roundTrip of the path (µs) */
   received(reception: Reception, roundTrip: number, now: number): void {
     if (!this.#bursts.cover(reception.spi, reception.newest)) return;
@@ -152,8 +184,9 @@ export class Delivery {
     const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
     this.#learnBase(delay, roundTrip, now);
     this.queue = delay - this.base;
+    if (this.queue > this.#roundQueue) this.#roundQueue = this.queue;
     this.#sample(sentAt + delay, sentAt + this.queue, reception);
-    if (covered >= this.#roundEnd) this.#endRound();
+    if (covered >= this.#roundEnd) this.#endRound(now < this.#emptyUntil + LOOK_TIME + roundTrip);
     this.#clearAt = sentAt + this.queue + ((this.#sent - covered) * 1e6) / this.rate;
   }
 
@@ -163,11 +196,12 @@ export class Delivery {
     this.#covered = this.#sent;
     this.#clearAt = 0;
     this.#known = false;
-    this.#draining = false;
+    this.#pauseUntil = 0;
+    this.#emptyUntil = 0;
   }
 
-  get #limit(): number {
-    if (this.#draining) return 0;
+  /** How long the queue may be (µs). */
+  get #fullQueue(): number {
     return Math.max(this.target, (LEAST_QUEUE * 1e6) / this.rate);
   }
 
@@ -177,27 +211,38 @@ export class Delivery {
       this.base = delay;
       this.#sampleAt = 0;
       this.#openWindow(now);
+      this.#windowEnd = now + FIRST_WINDOW;
       return;
     }
     if (delay < this.base) this.base = delay;
     if (delay < this.#windowLowest) this.#windowLowest = delay;
-    if (this.#draining && delay - this.base < BASE_NOISE) this.#openWindow(now);
-    if (now < this.#windowEnd) return;
-    // Clocks drift and routes change: what was the lowest in the window is the line's delay, if we looked well.
-    if (this.#draining || this.#windowLowest - this.base < BASE_NOISE) {
+    if (delay - this.base < STRAIN * this.#fullQueue) this.#strainedSince = now;
+    const strained = !this.#looking && now - this.#strainedSince > STRAIN_TIME + roundTrip;
+    if (now < this.#windowEnd && !strained) return;
+    if (this.#looking || !this.#limitedInWindow) {
+      // Clocks drift and routes change: the lowest of the window is what the line's delay is now.
       this.base = this.#windowLowest;
       this.#openWindow(now);
       return;
     }
-    this.#draining = true;
+    this.#look(roundTrip, now);
+  }
+
+  /** A line that was never idle hides its own delay behind its queue: it gets a pause, in which the queue runs empty. */
+  #look(roundTrip: number, now: number): void {
+    this.#looking = true;
+    this.#pauseUntil = Math.min(Math.max(this.#clearAt, now), now + LONGEST_PAUSE) + this.#fullQueue;
     this.#windowLowest = Number.POSITIVE_INFINITY;
-    this.#windowEnd = now + DRAIN_TIME + 2 * roundTrip;
+    this.#emptyUntil = this.#pauseUntil + EMPTY_TIME;
+    this.#windowEnd = this.#emptyUntil + LOOK_TIME + roundTrip;
   }
 
   #openWindow(now: number): void {
-    this.#draining = false;
+    this.#looking = false;
+    this.#limitedInWindow = false;
     this.#windowLowest = Number.POSITIVE_INFINITY;
     this.#windowEnd = now + BASE_WINDOW;
+    this.#strainedSince = now;
   }
 
   /** @param clearAt when the line began with what followed the newest packet (µs) */
@@ -231,7 +276,8 @@ export class Delivery {
   }
 
   #learnRate(bytes: number, time: number): void {
-    const kept = this.#busyTime === 0 ? 0 : Math.max(0, 1 - time / RATE_MEMORY);
+    const slower = this.queue > this.#fullQueue && (bytes * 1e6) / time < FALLEN * this.rate;
+    const kept = slower || this.#busyTime === 0 ? 0 : Math.max(0, 1 - time / RATE_MEMORY);
     this.#busyBytes = this.#busyBytes * kept + bytes;
     this.#busyTime = this.#busyTime * kept + time;
     this.#setRate((this.#busyBytes * 1e6) / this.#busyTime);
@@ -242,29 +288,37 @@ export class Delivery {
     const lost = Math.max(0, 1 - arrived / due);
     const weight = Math.min(1, time / RATE_MEMORY);
     this.loss += (lost - this.loss) * weight;
-    if (this.queue > LOWEST_TARGET && lost > OVERFLOW_LOSS && this.loss > OVERFLOW_LOSS) {
+    if (
+      due > LEAST_EVIDENCE &&
+      this.queue > LOWEST_TARGET &&
+      lost > OVERFLOW_LOSS &&
+      this.loss > OVERFLOW_LOSS
+    ) {
       this.target = Math.max(LOWEST_TARGET, this.target * 0.9);
     } else if (this.target < QUEUE_TARGET) {
       this.target = Math.min(QUEUE_TARGET, this.target * 1.01);
     }
-    if (this.loss > POLICED_LOSS && lost > POLICED_LOSS && this.queue < QUEUE_NOISE) {
+    const pressed = due > LEAST_EVIDENCE && (due * 1e6) / time > this.rate / 2;
+    if (pressed && this.loss > POLICED_LOSS && lost > POLICED_LOSS && this.queue < QUEUE_NOISE) {
       this.#setRate((arrived * 1e6) / time);
       this.#fruitless = 0;
       this.#limitedBefore = false;
     }
   }
 
-  #endRound(): void {
-    if (this.#roundBusy) {
-      this.#fruitless = 0;
-    } else if (this.#limitedBefore) {
+  /** @param looking the queue was short because we kept it so */
+  #endRound(looking: boolean): void {
+    if (!looking && this.#limitedBefore && this.#roundQueue < QUEUE_SHORT * this.#fullQueue) {
       this.#fruitless++;
       const raise = this.#fruitless > SLOW_ROUNDS ? FAST_RAISE : SLOW_RAISE;
       this.#setRate(this.rate * raise);
-      if (this.#fruitless === SLOW_ROUNDS) this.#busyTime = 0;
+      this.#busyBytes *= raise;
+    } else if (this.#roundBusy) {
+      this.#fruitless = 0;
     }
     this.#roundEnd = this.#sent;
     this.#roundBusy = false;
+    this.#roundQueue = 0;
     this.#limitedBefore = this.#limited;
     this.#limited = false;
   }

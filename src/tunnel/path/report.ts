@@ -10,16 +10,27 @@
  *  24 records: path u16, age u16 (time since the newest packet came, in steps of 32 µs; 65,535 for longer), SPI u32,
  *     newest u64 (sequence number), packets u32, bytes u32
  * ```
+ * Behind the records, what is missing:
+ * ```
+ *  0  SPI u32 (under which it is missing)  4 gaps u16, zero u16   8 floor u64   16 kept u64
+ *  24 gaps: missing u16, received u16 (so many from `floor` on, then so many after them, and so on)
+ * ```
+ * `floor` is the first number that is missing; `kept` is the first of the reporter's own numbers that it could send again.
+ *
  * Contract: what writes fills the caller's memory; what reads fills the caller's objects, allocates nothing, and refuses
- * what is too short or of another version. Records and bytes behind the known ones are skipped, so that a
- * later version may add some.
+ * what is too short or of another version. Bytes behind the known ones are skipped, so that a later version may add some.
  */
+import { MAX_GAPS } from '../repair/missing.ts';
+
 export const REPORT_VERSION = 1;
 export const REPORT_HEADER_LENGTH = 24;
 export const RECORD_LENGTH = 24;
 /** Paths of one tunnel at most: a report of so many still fits into every packet, sealed and over IPv6. */
 export const MAX_PATHS = 32;
-export const REPORT_LONGEST = REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH;
+export const GAPS_HEADER_LENGTH = 24;
+const GAP_LENGTH = 4;
+export const REPORT_LONGEST =
+  REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH + GAPS_HEADER_LENGTH + MAX_GAPS * GAP_LENGTH;
 
 const ANSWER_AT_ONCE = 1;
 const AGE_STEP = 32;
@@ -62,8 +73,7 @@ export function writeRecord(data: DataView, at: number, record: ReceptionRecord)
   data.setUint16(at, record.path);
   data.setUint16(at + 2, Math.min(OLDEST, Math.round(record.age / AGE_STEP)));
   data.setUint32(at + 4, record.spi);
-  data.setUint32(at + 8, Math.floor(record.newest / TWO_32));
-  data.setUint32(at + 12, record.newest % TWO_32);
+  writeU64(data, at + 8, record.newest);
   data.setUint32(at + 16, record.packets);
   data.setUint32(at + 20, record.bytes);
 }
@@ -86,12 +96,63 @@ export function readRecord(data: DataView, at: number, into: ReceptionRecord): v
   into.path = data.getUint16(at);
   into.age = data.getUint16(at + 2) * AGE_STEP;
   into.spi = data.getUint32(at + 4);
-  into.newest = data.getUint32(at + 8) * TWO_32 + data.getUint32(at + 12);
+  into.newest = readU64(data, at + 8);
   into.packets = data.getUint32(at + 16);
   into.bytes = data.getUint32(at + 20);
+}
+
+export type GapsHeader = { spi: number; floor: number; kept: number };
+
+/** @param runs pairs of missing and received. @returns how many bytes it took */
+export function writeGaps(
+  data: DataView,
+  at: number,
+  header: GapsHeader,
+  runs: Uint16Array,
+  gaps: number,
+): number {
+  data.setUint32(at, header.spi);
+  data.setUint16(at + 4, gaps);
+  data.setUint16(at + 6, 0);
+  writeU64(data, at + 8, header.floor);
+  writeU64(data, at + 16, header.kept);
+  for (let index = 0; index < 2 * gaps; index++) {
+    data.setUint16(at + GAPS_HEADER_LENGTH + 2 * index, runs[index] as number);
+  }
+  return GAPS_HEADER_LENGTH + gaps * GAP_LENGTH;
+}
+
+/** @returns how many gaps follow, or -1 where there are none that we understand */
+export function readGaps(data: DataView, at: number, length: number, into: GapsHeader): number {
+  if (length < GAPS_HEADER_LENGTH) return -1;
+  const gaps = data.getUint16(at + 4);
+  if (gaps > MAX_GAPS || length < GAPS_HEADER_LENGTH + gaps * GAP_LENGTH) return -1;
+  into.spi = data.getUint32(at);
+  into.floor = readU64(data, at + 8);
+  into.kept = readU64(data, at + 16);
+  return gaps;
+}
+
+/** How many are missing in gap i. */
+export function gapMissing(data: DataView, at: number, index: number): number {
+  return data.getUint16(at + GAPS_HEADER_LENGTH + GAP_LENGTH * index);
+}
+
+/** How many came after gap i. */
+export function gapReceived(data: DataView, at: number, index: number): number {
+  return data.getUint16(at + GAPS_HEADER_LENGTH + GAP_LENGTH * index + 2);
 }
 
 /** Where record i of a report at `at` lies. */
 export function recordOffset(at: number, index: number): number {
   return at + REPORT_HEADER_LENGTH + index * RECORD_LENGTH;
+}
+
+function writeU64(data: DataView, at: number, value: number): void {
+  data.setUint32(at, Math.floor(value / TWO_32));
+  data.setUint32(at + 4, value % TWO_32);
+}
+
+function readU64(data: DataView, at: number): number {
+  return data.getUint32(at) * TWO_32 + data.getUint32(at + 4);
 }

@@ -65,6 +65,17 @@ export class SentBursts {
     this.#count++;
   }
 
+  /** So many more bytes went out after the newest burst, and have no numbers of their own. */
+  extend(total: number, bytes: number): void {
+    if (this.#count === this.#coveredCount) {
+      this.covered = total;
+      return;
+    }
+    const newest = (this.#first + this.#count - 1) % this.#capacity;
+    this.#total[newest] = total;
+    this.#bytes[newest] = (this.#bytes[newest] as number) + bytes;
+  }
+
   /** @returns whether a report of `newest` under these keys covers anything that was not covered before */
   cover(spi: number, newest: number): boolean {
     const generation =

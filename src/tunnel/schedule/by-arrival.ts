@@ -9,11 +9,13 @@ import { lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
 
 /** What a path carries in this time goes there in one piece (s): a finer interleaving costs calls and gains nothing. */
 const QUANTUM_SECONDS = 0.0005;
+/** So much later may what was lost on one path arrive over another (µs). */
+const WORTH_AVOIDING = 50_000;
 /** For the comparison of arrivals a burst is about a packet. */
 const TYPICAL_BYTES = 1_500;
 
 export const byArrival: Scheduler = {
-  choose(paths, now) {
+  choose(paths, now, avoid) {
     let best = -1;
     let bestArrival = Number.POSITIVE_INFINITY;
     let bestFull = true;
@@ -22,7 +24,8 @@ export const byArrival: Scheduler = {
       if (path.state !== 'up') continue;
       const full = delivery.isFull(now);
       if (full && !bestFull) continue;
-      const arrival = delivery.arrivalOf(TYPICAL_BYTES, now);
+      const detour = path.id === avoid ? WORTH_AVOIDING : 0;
+      const arrival = delivery.arrivalOf(TYPICAL_BYTES, now) + detour;
       if (full === bestFull && arrival >= bestArrival) continue;
       best = index;
       bestArrival = arrival;

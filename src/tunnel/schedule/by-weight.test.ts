@@ -25,7 +25,7 @@ function enter(paths: ScheduledPath[], index: number, state: PathState): void {
 function send(paths: ScheduledPath[], bursts: readonly number[]): number[] {
   const sent = paths.map(() => 0);
   for (const bytes of bursts) {
-    const index = byWeight.choose(paths, 0);
+    const index = byWeight.choose(paths, 0, -1);
     byWeight.charge(paths, index, bytes);
     sent[index] = (sent[index] as number) + bytes;
   }
@@ -62,7 +62,7 @@ describe('bursts', () => {
     const property = fc.property(states, (list) => {
       const paths = pathsOf(...list.map(() => 1));
       for (const [index, state] of list.entries()) (paths[index] as ScheduledPath).path.state = state;
-      const chosen = list[byWeight.choose(paths, 0)];
+      const chosen = list[byWeight.choose(paths, 0, -1)];
       if (list.includes('up')) assert.equal(chosen, 'up');
       else if (list.includes('suspect')) assert.equal(chosen, 'suspect');
     });
@@ -75,8 +75,8 @@ describe('bursts', () => {
       (paths[index] as ScheduledPath).path.state = index === 1 ? 'probing' : 'down';
       (paths[index] as ScheduledPath).path.lastHeardAt = heardAt;
     }
-    assert.equal(byWeight.choose(paths, 0), 1);
-    assert.equal(byWeight.choose([], 0), -1);
+    assert.equal(byWeight.choose(paths, 0, -1), 1);
+    assert.equal(byWeight.choose([], 0, -1), -1);
   });
 });
 

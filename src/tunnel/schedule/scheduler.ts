@@ -18,8 +18,11 @@ export type ScheduledPath = {
 };
 
 export type Scheduler = {
-  /** @returns the index of the path for the next burst; -1 without paths. @param now µs */
-  choose(paths: readonly ScheduledPath[], now: number): number;
+  /**
+   * @param now µs. @param avoid the id of a path that is taken only where another is much worse; -1 for none
+   * @returns the index of the path for the next burst; -1 without paths
+   */
+  choose(paths: readonly ScheduledPath[], now: number, avoid: number): number;
   /** How many bytes may follow on this path before another could be the better one. */
   quantum(paths: readonly ScheduledPath[], index: number): number;
   charge(paths: readonly ScheduledPath[], index: number, bytes: number): void;
