@@ -73,6 +73,17 @@ describe('a line that is asked for all it has', () => {
     assert.ok((line.lost - before) / sent < 0.03, `${line.lost - before} of ${sent} lost`);
   });
 
+  it('with no queue at all, as a policer is, is not asked for much more than it lets through', () => {
+    const line = new Bottleneck({ rate: 50 * MBIT, burstPackets: 1 });
+    line.queueLimit = 1_000;
+    line.run(4_000);
+    const before = line.lost;
+    const carried = line.run(4_000);
+    assert.ok(carried > 0.75 * 50 * MBIT, `carried ${carried}`);
+    const sent = (4 * 50 * MBIT) / 1_428;
+    assert.ok((line.lost - before) / sent < 0.27, `${line.lost - before} of ${sent} lost`);
+  });
+
   it('has another delay one day, and is found out', () => {
     const line = new Bottleneck({ rate: 50 * MBIT });
     line.run(3_000);

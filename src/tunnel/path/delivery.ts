@@ -28,8 +28,10 @@ export const QUEUE_TARGET = 10_000;
 const LOWEST_TARGET = 4_000;
 /** On slow lines: some packets, which take longer (bytes). */
 const LEAST_QUEUE = 4_500;
-/** A queue longer than this is there; a shorter one may be the noise of two machines' schedulers (µs). */
+/** A queue that stands and is longer than this is there; a shorter one may be the noise of two machines (µs). */
 const QUEUE_NOISE = 4_000;
+/** It stands when so many samples in a row show it: 80 ms. */
+const STEADY_SAMPLES = 4;
 /** A line is without work only when it was so for longer than this (µs). */
 const DRY_NOISE = 1_000;
 /** The rate is the mean of about so much of the line's time (µs). */
@@ -49,14 +51,19 @@ const LONGEST_PAUSE = 100_000;
 /** The queue is kept empty for so long that a report falls into the time, and its arrival is waited for (µs). */
 const EMPTY_TIME = 25_000;
 const LOOK_TIME = 40_000;
+/** For so long afterwards a short queue is our own doing (µs): as many samples as show a queue that stands. */
+const SETTLE_TIME = 120_000;
 /** A delay that differs by so much from all that was seen is another clock's. */
 const CLOCK_JUMP = 20_000_000;
 /** A line that was held back, and had less than this part of the queue that we believe in, is faster than we believe. */
-const QUEUE_SHORT = 0.6;
+const QUEUE_SHORT = 0.4;
 /** Faster while nothing is known, and again when this many rounds in a row found no end. */
 const FAST_RAISE = 2;
 const SLOW_RAISE = 1.25;
 const SLOW_ROUNDS = 3;
+/** A line that drops what is too much was asked for too much: it is tried in small steps for so many rounds. */
+const WARY_RAISE = 1.03;
+const WARY_ROUNDS = 40;
 /** More loss than this without a queue: the line drops what is above its rate (a policer). */
 const POLICED_LOSS = 0.1;
 /** Less than this says nothing about loss (bytes). */
@@ -105,15 +112,15 @@ export class Delivery {
   #sampleCovered = DOUBLE_ZERO;
   /** When the line would have begun with what was sent after the sample's newest packet, by our clock (µs). */
   #sampleClear = DOUBLE_ZERO;
-  #sampleQueue = DOUBLE_ZERO;
+  /** The queues of the last samples, in turn (µs). */
+  readonly #queues = new Float64Array(STEADY_SAMPLES);
+  #nextQueue = 0;
   #busyBytes = DOUBLE_ZERO;
   #busyTime = DOUBLE_ZERO;
   /** A round: from when a byte is sent until it is covered. */
   #roundEnd = DOUBLE_ZERO;
   /** Whether the line was seen working without a pause in this round. */
   #roundBusy = false;
-  /** The longest queue of this round (µs). */
-  #roundQueue = DOUBLE_ZERO;
   /** Whether the line was held back in this round, and in the one whose bytes this round's reports tell of. */
   #limited = false;
   #limitedBefore = false;
@@ -184,9 +191,8 @@ export class Delivery {
     const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
     this.#learnBase(delay, roundTrip, now);
     this.queue = delay - this.base;
-    if (this.queue > this.#roundQueue) this.#roundQueue = this.queue;
     this.#sample(sentAt + delay, sentAt + this.queue, reception);
-    if (covered >= this.#roundEnd) this.#endRound(now < this.#emptyUntil + LOOK_TIME + roundTrip);
+    if (covered >= this.#roundEnd) this.#endRound(now < this.#emptyUntil + SETTLE_TIME + roundTrip);
     this.#clearAt = sentAt + this.queue + ((this.#sent - covered) * 1e6) / this.rate;
   }
 
@@ -201,6 +207,15 @@ export class Delivery {
   }
 
   /** How long the queue may be (µs). */
+  /** A queue that stands is in every sample; a process that was late now and then is not (µs). */
+  get #steadyQueue(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < STEADY_SAMPLES; index++) {
+      lowest = Math.min(lowest, this.#queues[index] as number);
+    }
+    return lowest;
+  }
+
   get #fullQueue(): number {
     return Math.max(this.target, (LEAST_QUEUE * 1e6) / this.rate);
   }
@@ -250,6 +265,8 @@ export class Delivery {
     const time = arrivedAt - this.#sampleAt;
     const first = this.#sampleAt === 0;
     if (!first && time < SHORTEST_SAMPLE) return;
+    this.#queues[this.#nextQueue] = this.queue;
+    this.#nextQueue = (this.#nextQueue + 1) % STEADY_SAMPLES;
     const newPackets = (packets - this.#samplePackets) >>> 0;
     const newBytes = ((bytes - this.#sampleBytes) >>> 0) + newPackets * OVERHEAD;
     const due = this.#covered - this.#sampleCovered;
@@ -260,7 +277,6 @@ export class Delivery {
     this.#samplePackets = packets;
     this.#sampleBytes = bytes;
     this.#sampleCovered = this.#covered;
-    this.#sampleQueue = this.queue;
     // More than was sent: the far side counts anew, or another path's packets.
     if (first || newBytes > due + 65_536) return;
     this.#learnLoss(due, newBytes, time);
@@ -271,12 +287,12 @@ export class Delivery {
 
   /** Whether the line worked without a pause since the last sample: a queue at both ends, and enough sent in time between. */
   #wasBusy(due: number, time: number): boolean {
-    if (this.#sampleQueue < QUEUE_NOISE || this.queue < QUEUE_NOISE || due <= 0) return false;
+    if (this.#steadyQueue < Math.min(QUEUE_NOISE, this.#fullQueue / 2) || due <= 0) return false;
     return !this.#bursts.ranDry(this.#sampleClear + DRY_NOISE, this.#sampleCovered, time / due);
   }
 
   #learnRate(bytes: number, time: number): void {
-    const slower = this.queue > this.#fullQueue && (bytes * 1e6) / time < FALLEN * this.rate;
+    const slower = this.#steadyQueue > this.#fullQueue && (bytes * 1e6) / time < FALLEN * this.rate;
     const kept = slower || this.#busyTime === 0 ? 0 : Math.max(0, 1 - time / RATE_MEMORY);
     this.#busyBytes = this.#busyBytes * kept + bytes;
     this.#busyTime = this.#busyTime * kept + time;
@@ -301,16 +317,16 @@ export class Delivery {
     const pressed = due > LEAST_EVIDENCE && (due * 1e6) / time > this.rate / 2;
     if (pressed && this.loss > POLICED_LOSS && lost > POLICED_LOSS && this.queue < QUEUE_NOISE) {
       this.#setRate((arrived * 1e6) / time);
-      this.#fruitless = 0;
+      this.#fruitless = -WARY_ROUNDS;
       this.#limitedBefore = false;
     }
   }
 
   /** @param looking the queue was short because we kept it so */
   #endRound(looking: boolean): void {
-    if (!looking && this.#limitedBefore && this.#roundQueue < QUEUE_SHORT * this.#fullQueue) {
+    if (!looking && this.#limitedBefore && this.#steadyQueue < QUEUE_SHORT * this.#fullQueue) {
       this.#fruitless++;
-      const raise = this.#fruitless > SLOW_ROUNDS ? FAST_RAISE : SLOW_RAISE;
+      const raise = this.#raise;
       this.#setRate(this.rate * raise);
       this.#busyBytes *= raise;
     } else if (this.#roundBusy) {
@@ -318,9 +334,14 @@ export class Delivery {
     }
     this.#roundEnd = this.#sent;
     this.#roundBusy = false;
-    this.#roundQueue = 0;
     this.#limitedBefore = this.#limited;
     this.#limited = false;
+  }
+
+  /** By how much the rate may be tried higher: wary after losses, boldly while nothing shows an end. */
+  get #raise(): number {
+    if (this.#fruitless <= 0) return WARY_RAISE;
+    return this.#fruitless > SLOW_ROUNDS && this.queue < QUEUE_NOISE ? FAST_RAISE : SLOW_RAISE;
   }
 
   #setRate(rate: number): void {
