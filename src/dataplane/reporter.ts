@@ -250,9 +250,26 @@ export class Reporter {
 
   #changed(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
     if (from === 'up') tunnel.sent.pathDied(path.path.id, now);
+    if (path.path.state === 'up') tunnel.sent.pathLives(path.path.id);
     if (path.path.state === 'up') tunnel.scheduler.joined(tunnel.paths, path);
     publishPath(path);
     this.#listener.pathChanged(tunnel, path, from, now);
+    if (path.path.state === 'suspect') this.#suspectAlike(tunnel, path, now);
+  }
+
+  /**
+   * Paths often share a link, and die together: one that is silent as long as the one in question, while the peer is heard
+   * over others, is in question as well. It would be taken for what the first one lost.
+   */
+  #suspectAlike(tunnel: TunnelPlane, questioned: PlanePath, now: number): void {
+    const { lastHeardAt } = questioned.path;
+    let heardAt = 0;
+    for (const { path } of tunnel.paths) heardAt = Math.max(heardAt, path.lastHeardAt);
+    if (heardAt - lastHeardAt < 2 * REPORT_INTERVAL) return;
+    for (const other of tunnel.paths) {
+      if (other.path.state !== 'up' || other.path.lastHeardAt > lastHeardAt + REPORT_INTERVAL) continue;
+      if (other.path.failed(now)) this.#changed(tunnel, other, 'up', now);
+    }
   }
 
   #send(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): void {

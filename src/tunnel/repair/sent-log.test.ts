@@ -80,7 +80,13 @@ describe('what was sent', () => {
     log.add(21, 10, SIZE, 1_000, 2_000, 0, 1_000);
     log.reported(0, 8);
     log.pathDied(0, 2_000);
-    assert.deepEqual(takeAll(log), [9, 10, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
+    assert.deepEqual(takeAll(log, 2_000), [9, 10, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
+    log.missing(9, 1, 50_000, 60_000);
+    assert.deepEqual(takeAll(log), [9], 'lost once more: nothing is under way over a path that died');
+    log.pathLives(0);
+    log.add(31, 2, SIZE, 200, 3_000, 0, 70_000);
+    log.missing(31, 2, 60_000, 80_000);
+    assert.deepEqual(takeAll(log), []);
   });
 
   it('is forgotten when it came, when its memory was used again, and when it is old', () => {

@@ -49,6 +49,7 @@ export class SentLog {
   #count = 0;
   readonly #reportedPaths = new Int32Array(REPORTED_PATHS).fill(-1);
   readonly #reportedNewest = new Float64Array(REPORTED_PATHS);
+  readonly #dead = new Uint8Array(REPORTED_PATHS);
   #nextReported = 0;
   #wantedCount = 0;
   /** No burst before this one, counted from the first, has a packet that is wanted. */
@@ -141,14 +142,22 @@ export class SentLog {
       this.#nextReported = (slot + 1) % REPORTED_PATHS;
       this.#reportedPaths[slot] = path;
       this.#reportedNewest[slot] = 0;
+      this.#dead[slot] = 0;
     }
     if (newest > (this.#reportedNewest[slot] as number)) this.#reportedNewest[slot] = newest;
+  }
+
+  /** The path carries again: what is sent over it from now on is under way until something later arrives. */
+  pathLives(path: number): void {
+    const slot = this.#reportedPaths.indexOf(path);
+    if (slot >= 0) this.#dead[slot] = 0;
   }
 
   /** What was sent over this path and is not known to have come is in question: the path died. */
   pathDied(path: number, now: number): void {
     const slot = this.#reportedPaths.indexOf(path);
     const after = slot < 0 ? 0 : (this.#reportedNewest[slot] as number);
+    if (slot >= 0) this.#dead[slot] = 1;
     for (let index = 0; index < this.#count; index++) {
       const at = (this.#first + index) % this.#capacity;
       if (this.#paths[at] !== path) continue;
@@ -182,10 +191,11 @@ export class SentLog {
     this.#resentAt[at] = now;
   }
 
-  /** The newest number that came over a path; over one that is not known any more nothing is under way. */
+  /** The newest number that came over a path; over one that died or is not known any more nothing is under way. */
   #newestOver(path: number): number {
     const slot = this.#reportedPaths.indexOf(path);
-    return slot < 0 ? Number.POSITIVE_INFINITY : (this.#reportedNewest[slot] as number);
+    const gone = slot < 0 || this.#dead[slot] === 1;
+    return gone ? Number.POSITIVE_INFINITY : (this.#reportedNewest[slot] as number);
   }
 
   #describe(at: number): void {
