@@ -34,6 +34,7 @@ const tun = openTun(options.tun);
 const tunnelBlock = openCounters(tunnelCounters);
 worker.send({
   kind: 'addTunnel',
+  schedule: 'arrival',
   tunnel: 0,
   tunFd: tun.fd,
   udpOffload: tun.udpOffload,

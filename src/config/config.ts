@@ -34,6 +34,9 @@ export type LinkConfig = {
   readonly mtu: number;
 };
 
+export const schedules = ['arrival', 'weight'] as const;
+export type Schedule = (typeof schedules)[number];
+
 export type TunnelConfig = {
   readonly name: string;
   readonly peer: PeerConfig;
@@ -47,6 +50,8 @@ export type TunnelConfig = {
   readonly networks: readonly IpPrefix[];
   /** Largest inner IP packet. */
   readonly mtu: number;
+  /** Which link a packet takes. */
+  readonly schedule: Schedule;
   readonly rekey: { readonly afterMillis: number; readonly packets: number };
 };
 

@@ -37,7 +37,8 @@ export const linkSchema = z.strictObject(
       .optional()
       .meta({
         description:
-          'What the link can carry. Used as the weight of the link as long as nothing has been measured, in bits per ' +
+          'What the link can carry, if it is known: where to begin, as long as nothing has been measured, and the weight of ' +
+          'the link where a tunnel has `schedule: weight`. In bits per ' +
           'second (1 mbit = 1,000,000 bits).',
       }),
     keepalive: duration('50ms', '60s')

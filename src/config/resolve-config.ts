@@ -44,6 +44,7 @@ function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<str
     address: parsed.address,
     networks: parsed.networks,
     mtu: parsed.mtu === 'auto' ? automaticMtu(smallest(links.map((link) => mtus.get(link)))) : parsed.mtu,
+    schedule: parsed.schedule,
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
   };
 }

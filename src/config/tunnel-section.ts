@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
+import { schedules } from './config.ts';
 import { defaultPort } from './link-section.ts';
 import { oneOrMore } from './list-fields.ts';
 import { fingerprint, givenName, interfaceName } from './name-fields.ts';
@@ -65,6 +66,18 @@ export const tunnelSchema = z.strictObject(
         description:
           'The largest inner packet, in bytes. `auto` is what fits into one packet on every link of the tunnel: the ' +
           'smallest link MTU less 82 (IPv6 40, UDP 8, ESP 8, IV 8, ICV 16, trailer 2) in whole ESP blocks.',
+      }),
+    schedule: z
+      .enum(schedules, {
+        error: (issue) => wrongValue(issue.input, schedules.join(' or ')),
+      })
+      .default('arrival')
+      .meta({
+        allowed: schedules.join(' or '),
+        description:
+          'Which link a packet takes. `arrival`: the one on which it arrives first, by the rates and delays that the ' +
+          'tunnel measures; what is more than the links carry waits in the device. `weight`: the links share in ' +
+          'proportion to their `rate`, or evenly where one of them has none; nothing is held back.',
       }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
   },

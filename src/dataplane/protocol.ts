@@ -18,6 +18,7 @@ export type WorkerCommand =
       readonly tunnel: number;
       readonly tunFd: number;
       readonly udpOffload: boolean;
+      readonly schedule: 'arrival' | 'weight';
       /** Sources that inner packets from the peer may have. */
       readonly innerSources: readonly InnerPrefix[];
       readonly counters: SharedArrayBuffer;

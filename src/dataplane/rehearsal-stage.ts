@@ -113,6 +113,7 @@ function endCommands(end: End, other: End): WorkerCommand[] {
   return [
     {
       kind: 'addTunnel',
+      schedule: 'arrival',
       tunnel,
       tunFd: end.tunFd,
       udpOffload: true,

@@ -24,6 +24,7 @@ class Bench {
   ];
   readonly plane = new TunnelPlane({
     kind: 'addTunnel',
+    schedule: 'arrival',
     tunnel: 0,
     tunFd: -1,
     udpOffload: false,

@@ -18,6 +18,7 @@ import { MAX_PATHS } from '../tunnel/path/report.ts';
 import { Missing } from '../tunnel/repair/missing.ts';
 import { SentLog } from '../tunnel/repair/sent-log.ts';
 import { byArrival } from '../tunnel/schedule/by-arrival.ts';
+import { byWeight } from '../tunnel/schedule/by-weight.ts';
 import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
@@ -63,7 +64,7 @@ export class TunnelPlane {
   readonly innerSources: InnerSources;
   readonly counters: Float64Array;
   readonly paths: PlanePath[] = [];
-  readonly scheduler: Scheduler = byArrival;
+  readonly scheduler: Scheduler;
   /** What is subtracted from the peer's clock so that differences of the clocks are small (µs, modulo 2^32). */
   clockReference = DOUBLE_ZERO;
   clockKnown = false;
@@ -100,6 +101,7 @@ export class TunnelPlane {
     this.udpOffload = command.udpOffload;
     this.innerSources = new InnerSources(command.innerSources);
     this.counters = new Float64Array(command.counters);
+    this.scheduler = command.schedule === 'weight' ? byWeight : byArrival;
   }
 
   /**

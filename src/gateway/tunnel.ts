@@ -197,6 +197,7 @@ export class Tunnel {
     });
     worker.send({
       kind: 'addTunnel',
+      schedule: this.config.schedule,
       tunnel: this.id,
       tunFd,
       udpOffload,
