@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
+import { filterDefault, filterList } from './filter-section.ts';
 import { defaultPort } from './link-section.ts';
 import { oneOrMore } from './list-fields.ts';
 import { fingerprint, givenName, interfaceName } from './name-fields.ts';
@@ -66,6 +67,14 @@ export const tunnelSchema = z.strictObject(
           'The largest inner packet, in bytes. `auto` is what fits into one packet on every link of the tunnel: the ' +
           'smallest link MTU less 82 (IPv6 40, UDP 8, ESP 8, IV 8, ICV 16, trailer 2) in whole ESP blocks.',
       }),
+    filters: filterList().meta({
+      description:
+        'Which traffic may use this tunnel: the first filter that matches decides, those of `gateway.filters` before ' +
+        'these. Replies within what was accepted always pass. See [filters](filters.md).',
+    }),
+    'filter-default': filterDefault().meta({
+      description: 'What happens to traffic that no filter matches.',
+    }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least peer') },
