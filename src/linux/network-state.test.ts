@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -178,12 +178,12 @@ test('filters are loaded once, keep their figures while other things change, and
   assert.deepEqual(applied.failures, []);
   assert.ok(applied.changes.includes('nft table inet backstay-filters'));
   await runProgram('ping', ['-c', '2', '-i', '0.2', '-W', '0.2', '10.2.0.9']).catch(() => {});
-  const counted = await readCounters(filterTable);
-  assert.equal(counted.get('rule-2-of-head-office')?.packets, 2);
+  const rejected = async () => (await readCounters(filterTable)).get('rule-2-of-head-office')?.packets;
+  assert.equal(await rejected(), 2);
   const [device] = filtered.tunnelDevices;
   const smaller = { ...filtered, tunnelDevices: [{ ...device!, mtu: 1300 }] };
   assert.deepEqual((await applyNetwork(smaller, state)).changes.filter(isNft), ['nft table inet backstay']);
-  assert.deepEqual(await readCounters(filterTable), counted);
+  assert.equal(await rejected(), 2);
   assert.deepEqual(await applyNetwork(smaller, state), { changes: [], failures: [] });
   await runProgram('nft', ['flush', 'chain', 'inet', filterTable, 'output']);
   assert.deepEqual((await applyNetwork(smaller, state)).changes, ['nft table inet backstay-filters']);
@@ -195,6 +195,18 @@ test('filters are loaded once, keep their figures while other things change, and
   );
   await runProgram('nft', ['delete', 'table', 'inet', 'theirs']);
   assert.equal((await machine()).firewall, before.firewall);
+});
+
+test('filters stand before their device is up', { skip: !root }, async () => {
+  const seen = `${state}/device-at-loading`;
+  const noting = `case "$script" in *${filterTable}*) ip link show bs-head >${seen} ;; esac`;
+  await withNft(noting, async () => {
+    const applied = await applyNetwork({ ...(await desired()), filters: [officeFilter] }, state);
+    assert.deepEqual(applied.failures, []);
+  });
+  assert.match(readFileSync(seen, 'utf8'), /bs-head: <[^>]*>/);
+  assert.doesNotMatch(readFileSync(seen, 'utf8'), /[<,]UP[,>]/);
+  assert.match(await runProgram('ip', ['link', 'show', 'bs-head']), /[<,]UP[,>]/);
 });
 
 test('while its filter cannot be loaded a tunnel carries nothing, then it opens by itself', {
@@ -244,8 +256,13 @@ function isNft(change: string): boolean {
   return change.startsWith('nft ');
 }
 
-/** As on a kernel that has not what a script needs: nft reads and lists, but loads nothing about filters. */
-async function withFailingNft<Result>(during: () => Promise<Result>): Promise<Result> {
+/** As on a kernel that has not what filters need: nft lists and loads everything else. */
+function withFailingNft<Result>(during: () => Promise<Result>): Promise<Result> {
+  return withNft(`case "$script" in *${filterTable}*) echo refused >&2; exit 1 ;; esac`, during);
+}
+
+/** @param before what a shell does with "$script" before it is loaded */
+async function withNft<Result>(before: string, during: () => Promise<Result>): Promise<Result> {
   const path = process.env['PATH'];
   const stub = mkdtempSync(`${tmpdir()}/bs-host-stub-`);
   writeFileSync(
@@ -254,7 +271,7 @@ async function withFailingNft<Result>(during: () => Promise<Result>): Promise<Re
 PATH=\${PATH#*:}
 case "$*" in *-f*) ;; *) exec nft "$@" ;; esac
 script=$(cat)
-case "$script" in *${filterTable}*) echo refused >&2; exit 1 ;; esac
+${before}
 echo "$script" | nft "$@"\n`,
   );
   chmodSync(`${stub}/nft`, 0o755);
