@@ -91,7 +91,9 @@ function hiddenFilters(
       takesAll(earlier.filter, filter),
     );
     if (hiding === undefined) return [];
-    const message = `can never match, because ${formatPath(hiding.path)} takes all of its packets before, must be left out or stand before that`;
+    const message =
+      `can never match, because ${formatPath(hiding.path)} takes all of its packets before, ` +
+      'must be left out or stand before that';
     return [{ path, message }];
   });
 }
