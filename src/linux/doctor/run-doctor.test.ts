@@ -31,6 +31,8 @@ tunnels:
 before(async () => {
   if (!root) return;
   createIdentity(`${state}/identity.pem`);
+  // Link-local addresses are ready at once, not in the middle of a test.
+  await runProgram('sysctl', ['-qw', 'net.ipv6.conf.default.accept_dad=0']);
   await ip('link set lo up');
   await ip('link add eth1 type veth peer name far1');
   await ip('link set far1 up');
