@@ -7,7 +7,7 @@
 import { BackstayError } from '../errors.ts';
 import type { FilterCounts } from './filter-status.ts';
 
-/** nft(8) takes some 5 ms of a processor: 2 % of one for readers who never stop, and nobody sees the difference. */
+/** A run of nft(8) takes some 7 ms of a processor: 3 % of one for readers who never stop. */
 const HOLD_MILLIS = 250;
 
 const nothing: FilterCounts = new Map();
