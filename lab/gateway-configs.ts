@@ -21,9 +21,11 @@ export type ConfigOptions = {
   readonly families?: Families;
   /** Whether the links' rates are told (`rate:`) or left for the gateways to find out; default told. */
   readonly declareRates?: boolean;
-  /** Merged into `gateway`, `links.*` and the tunnel of both files. */
-  readonly overrides?: { readonly gateway?: object; readonly link?: object; readonly tunnel?: object };
+  /** Merged into `gateway`, `links.*` and the tunnel of both files; what is for one side goes over that. */
+  readonly overrides?: Overrides & Readonly<Partial<Record<Side, Overrides>>>;
 };
+
+type Overrides = { readonly gateway?: object; readonly link?: object; readonly tunnel?: object };
 
 /** Where a gateway's files are. */
 export type GatewayFiles = {
@@ -73,7 +75,8 @@ export function gatewayConfig(
   files: GatewayFiles,
   options: ConfigOptions,
 ): string {
-  const { overrides = {}, families = 'both' } = options;
+  const { families = 'both' } = options;
+  const overrides = { ...options.overrides, ...options.overrides?.[side] };
   const { identity, state, socket } = files;
   return stringify({
     gateway: { name: `site-${side}`, identity, state, socket, ...overrides.gateway },

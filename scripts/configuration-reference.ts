@@ -52,10 +52,11 @@ Complete files for real sites are in [examples/](../examples).
 type Schema = z.core.$ZodType;
 type Path = readonly string[];
 
-/** A map's own table first, then the maps within it. */
+/** A map's own table first, then the maps within it; in a list all maps are alike. */
 function sections(schema: Schema, path: Path): string[] {
   const { def } = coreOf(schema)._zod;
   if (def.type === 'record') return [heading(schema, path), ...sections(def.valueType, [...path, 'NAME'])];
+  if (def.type === 'array' && isObject(def.element)) return listSection(schema, def.element, path);
   if (def.type !== 'object') return [];
   const fields = Object.entries(def.shape);
   const inner = fields.flatMap(([key, field]) => sections(field, [...path, key]));
@@ -67,6 +68,12 @@ function sections(schema: Schema, path: Path): string[] {
     ['| setting | meaning | allowed | default |', '| --- | --- | --- | --- |', ...rows, ''].join('\n'),
     ...inner,
   ];
+}
+
+/** Where a setting takes what another one takes, that one has the table. */
+function listSection(list: Schema, element: Schema, path: Path): string[] {
+  if (metadata(list, 'shownAllowed') !== undefined) return [];
+  return [heading(list, path), ...sections(element, [...path, 'NAME'])];
 }
 
 function heading(schema: Schema, path: Path): string {
@@ -88,7 +95,10 @@ function row(key: string, field: Schema, path: Path): string {
 function allowedText(field: Schema, path: Path): string {
   const { def } = coreOf(field)._zod;
   if (def.type === 'object') return 'a map, see below';
+  const shown = metadata(field, 'shownAllowed');
+  if (shown !== undefined) return shown;
   if (def.type !== 'array') return text(field, 'allowed', path);
+  if (isObject(def.element)) return `${text(field, 'several', path)}, see below`;
   return `${text(def.element, 'allowed', path)}; ${text(field, 'several', path)}`;
 }
 
@@ -123,6 +133,10 @@ function metadata(schema: Schema, key: string): string | undefined {
     if (typeof value === 'string') return value;
   }
   return undefined;
+}
+
+function isObject(schema: Schema): boolean {
+  return coreOf(schema)._zod.def.type === 'object';
 }
 
 function isRecord(schema: Schema): boolean {

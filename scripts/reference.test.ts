@@ -19,6 +19,7 @@ test('every setting is in the reference, under its section', () => {
     'links.NAME',
     'tunnels.NAME',
     'tunnels.NAME.peer',
+    'tunnels.NAME.filters',
     'tunnels.NAME.rekey',
   ]) {
     assert.match(reference, new RegExp(`^#+ \`${heading}\`$`, 'm'));

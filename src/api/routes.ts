@@ -18,7 +18,7 @@ export type VersionDocument = { version: string; api: 1 };
 export function createRoutes(source: StatusSource, journal: Journal, version: string): Hono {
   const routes = new Hono();
   routes.get('/v1/version', (context) => context.json<VersionDocument>({ version, api: 1 }));
-  routes.get('/v1/status', (context) => context.json(source.status()));
+  routes.get('/v1/status', async (context) => context.json(await source.status()));
   routes.get('/v1/events', (context) => context.json(selectEvents(journal, queryOf(context))));
   routes.get('/v1/events/stream', (context) => {
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };

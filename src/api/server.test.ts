@@ -15,7 +15,7 @@ function place(context: TestContext): string {
   return join(directory, 'run', 'backstay.sock');
 }
 
-async function open(context: TestContext, socketPath: string, status = () => statusFixture) {
+async function open(context: TestContext, socketPath: string, status = async () => statusFixture) {
   const journal = new Journal();
   const server = await openApiServer(socketPath, { source: { status }, journal, version: '0.1.0' });
   context.after(() => server.close());
@@ -65,7 +65,7 @@ test('status, version and events are served on a socket of mode 0660', async (co
 
 test('failures have a code, and the server goes on', async (context) => {
   const socketPath = place(context);
-  await open(context, socketPath, () => {
+  await open(context, socketPath, async () => {
     throw new Error('the room has a defect');
   });
   const codes = [];

@@ -56,6 +56,8 @@ export type TunnelStatus = {
   readonly lastRekey?: string;
   readonly nextRekey?: string;
   readonly counters: TunnelCounters;
+  /** In the order in which they are asked; empty when everything may pass. */
+  readonly filters: readonly FilterStatus[];
   readonly paths: readonly PathStatus[];
 };
 
@@ -99,6 +101,26 @@ export const dropReasons = {
 
 export type DropReason = keyof typeof dropReasons;
 
+/** One traffic filter of a tunnel, with what it matched. Addresses, protocols and ports are written as in the configuration. */
+export type FilterStatus = {
+  /** `accepted` passes what belongs to accepted connections; `default` is for what no filter matched. */
+  readonly list: 'accepted' | 'gateway' | 'tunnel' | 'default';
+  /** In the gateway's or the tunnel's list, from 1. */
+  readonly position?: number;
+  readonly name?: string;
+  readonly action: 'accept' | 'drop' | 'reject';
+  readonly direction: 'in' | 'out' | 'both';
+  /** An absent list matches everything. */
+  readonly from?: readonly string[];
+  readonly to?: readonly string[];
+  readonly protocol?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly sourcePorts?: readonly string[];
+  /** Since the filters were loaded, as the kernel counts: what it merged of a flow is one packet. Absent when not known. */
+  readonly packets?: number;
+  readonly bytes?: number;
+};
+
 export type PathStatus = {
   readonly id: number;
   /** The local link's name. */
@@ -126,4 +148,4 @@ export type PathStatus = {
 };
 
 /** What the API needs of the daemon. */
-export type StatusSource = { status(): Status };
+export type StatusSource = { status(): Promise<Status> };

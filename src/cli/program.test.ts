@@ -40,7 +40,7 @@ async function backstay(...words: string[]): Promise<{ status: number; out: stri
 async function daemon(context: TestContext) {
   const socket = join(temporary(context), 'backstay.sock');
   const journal = new Journal();
-  const source = { status: () => statusFixture };
+  const source = { status: async () => statusFixture };
   const server = await openApiServer(socket, { source, journal, version });
   context.after(() => server.close());
   return { socket, journal };

@@ -1,6 +1,6 @@
 /** The status document as a person reads it: the gateway, its links, then each tunnel with its paths. */
 
-import type { LinkStatus, PathStatus, Status, TunnelStatus } from '../api/status.ts';
+import type { FilterStatus, LinkStatus, PathStatus, Status, TunnelStatus } from '../api/status.ts';
 import { formatBytes, formatCount, formatMillis } from '../journal/quantity.ts';
 import { type Cell, formatColumns } from './columns.ts';
 import type { Palette } from './terminal.ts';
@@ -42,7 +42,8 @@ function formatTunnel(tunnel: TunnelStatus, nowMillis: number, palette: Palette)
   const reason = tunnel.reason === undefined ? '' : `: ${tunnel.reason}`;
   const title = `${palette.strong(`Tunnel ${tunnel.name}`)} is ${state.paint(state.text)} for ${since}${reason}\n`;
   const facts = formatColumns(tunnelFacts(tunnel, nowMillis, palette), '  ');
-  return title + facts + (tunnel.paths.length === 0 ? '' : formatPaths(tunnel.paths, palette));
+  const filters = tunnel.filters.length === 0 ? '' : formatFilters(tunnel.filters, palette);
+  return title + facts + (tunnel.paths.length === 0 ? '' : formatPaths(tunnel.paths, palette)) + filters;
 }
 
 function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette): Cell[][] {
@@ -126,6 +127,42 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
 function formatRate(bps: number): string {
   const [unit, name] = bps >= 1e9 ? [1e9, 'Gbit/s'] : bps >= 1e6 ? [1e6, 'Mbit/s'] : [1e3, 'kbit/s'];
   return `${(bps / unit).toPrecision(3)} ${name}`;
+}
+
+function formatFilters(filters: readonly FilterStatus[], palette: Palette): string {
+  const titles = ['FILTER', 'ACTION', 'PACKETS', 'BYTES', 'MATCHES'];
+  const rows = filters.map((filter): Cell[] => [
+    filterTitle(filter),
+    filter.action,
+    filter.packets === undefined ? '-' : formatCount(filter.packets),
+    filter.bytes === undefined ? '-' : formatBytes(filter.bytes),
+    describeMatch(filter),
+  ]);
+  return formatColumns([titles.map((title) => faint(title, palette)), ...rows], '  ');
+}
+
+function filterTitle({ list, position, name }: FilterStatus): string {
+  if (position === undefined) return list;
+  const place = list === 'gateway' ? `gateway ${position}` : `${position}`;
+  return name === undefined ? place : `${place} ${name}`;
+}
+
+function describeMatch(filter: FilterStatus): string {
+  if (filter.list === 'accepted') return 'what belongs to accepted connections';
+  if (filter.list === 'default') return 'everything else';
+  const { direction, from, to, protocol, ports, sourcePorts } = filter;
+  const parts = [
+    direction === 'both' ? [] : [direction],
+    protocol === undefined ? [] : [protocol.join(', ')],
+    ...[listed('from', from), listed('to', to), listed('ports', ports), listed('source-ports', sourcePorts)],
+  ];
+  return parts.flat().join(' ') || 'everything';
+}
+
+/** Long lists are in the configuration. */
+function listed(word: string, values: readonly string[] = []): string[] {
+  const shown = values.length > 3 ? [...values.slice(0, 2), `… (${values.length})`] : values;
+  return values.length === 0 ? [] : [`${word} ${shown.join(', ')}`];
 }
 
 function formatRatio(ratio: number): string {

@@ -67,14 +67,28 @@ export function network() {
     const loose = parseInterfaceAddress(text);
     if (loose === undefined) return { wrong: noLengthReason(text) };
     const prefix = parsePrefix(text);
-    if (prefix === undefined)
-      return { wrong: `which has host bits, the network is ${formatPrefix(networkOf(loose))}` };
+    if (prefix === undefined) return { wrong: hostBitsReason(loose) };
     // Wider networks are fine: 0.0.0.0/1 has addresses that are routed.
     const inside = specialNetworks.find(
       (wide) => wide.network.length <= prefix.length && prefixContains(wide.network, prefix.address),
     );
     return inside === undefined ? { value: prefix } : { wrong: `which holds only ${inside.name}` };
   });
+}
+
+/** For a filter: any addresses, also those that are never routed. */
+export function networkOrAddress() {
+  return textField<IpPrefix>(
+    'a network or an address such as 10.2.0.0/16, 10.2.0.9 or fd00:2::/64',
+    (text) => {
+      const address = parseIpAddress(text);
+      if (address !== undefined) return { value: { address, length: address.bytes.length * 8 } };
+      const loose = parseInterfaceAddress(text);
+      if (loose === undefined) return { wrong: undefined };
+      const prefix = parsePrefix(text);
+      return prefix === undefined ? { wrong: hostBitsReason(loose) } : { value: prefix };
+    },
+  );
 }
 
 type SpecialNetwork = { readonly network: IpPrefix; readonly name: string; readonly onLink?: true };
@@ -111,6 +125,10 @@ function notAHost(prefix: IpPrefix): string | undefined {
   const hostMask = 2 ** (32 - length) - 1;
   const value = address.bytes.reduce((number, byte) => number * 256 + byte, 0);
   return value % (hostMask + 1) === hostMask ? 'which is the broadcast address of its subnet' : undefined;
+}
+
+function hostBitsReason(loose: IpPrefix): string {
+  return `which has host bits, the network is ${formatPrefix(networkOf(loose))}`;
 }
 
 function slashReason(text: string): string | undefined {

@@ -5,6 +5,7 @@
  * the file. Durations are in milliseconds, rates in bits per second, MTUs in bytes of IP packets.
  */
 
+import type { TrafficFilter } from '../network/filter-rule.ts';
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
 import type { ParsedConfig } from './schema.ts';
 
@@ -17,7 +18,8 @@ export type Config = {
   readonly tunnels: readonly TunnelConfig[];
 };
 
-export type GatewayConfig = Readonly<ParsedConfig['gateway']>;
+/** Its filters are in those of the tunnels. */
+export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters'>>;
 
 export type LinkConfig = {
   readonly name: string;
@@ -52,6 +54,8 @@ export type TunnelConfig = {
   readonly mtu: number;
   /** Which link a packet takes. */
   readonly schedule: Schedule;
+  /** Which traffic may use it; undefined: all. */
+  readonly filter: TrafficFilter | undefined;
   readonly rekey: { readonly afterMillis: number; readonly packets: number };
 };
 

@@ -6,6 +6,7 @@
  */
 
 import type { DraftEntries } from './draft-entries.ts';
+import { neverMatches, portsNeedProtocol, sameFamilies, sameFilterName } from './filter-checks.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import { onePerFamily, repeatedEntries } from './list-checks.ts';
 import type { Finding } from './mistake.ts';
@@ -44,4 +45,8 @@ export const crossChecks: readonly CrossCheck[] = [
   tunnelSubnetsOverlap,
   peerInside,
   linkAddressInside,
+  portsNeedProtocol,
+  sameFamilies,
+  sameFilterName,
+  neverMatches,
 ];

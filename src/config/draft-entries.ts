@@ -1,7 +1,7 @@
 /** Ways to go through the valid parts of a configuration; everything is looked up in constant time. */
 
 import type { IpAddress } from '../network/ip-address.ts';
-import type { ConfigDraft, LinkDraft, TunnelDraft } from './draft.ts';
+import type { ConfigDraft, FilterDraft, LinkDraft, TunnelDraft } from './draft.ts';
 
 export type Named<Entry> = NonNullable<Entry> & { readonly name: string };
 export type NamedLink = Named<LinkDraft>;
@@ -12,12 +12,14 @@ export type DraftEntries = {
   /** By name, in the order of the file; undefined when the section is missing or no map. */
   readonly links: ReadonlyMap<string, NamedLink> | undefined;
   readonly tunnels: readonly NamedTunnel[];
+  readonly gatewayFilters: readonly FilterDraft[] | undefined;
 };
 
 export function entriesOf(draft: ConfigDraft): DraftEntries {
   const links = draft.links && Object.entries(draft.links).map(([name, link]) => ({ ...link, name }));
   const tunnels = Object.entries(draft.tunnels ?? {}).map(([name, tunnel]) => ({ ...tunnel, name }));
-  return { links: links && new Map(links.map((link) => [link.name, link])), tunnels };
+  const linksByName = links && new Map(links.map((link) => [link.name, link]));
+  return { links: linksByName, tunnels, gatewayFilters: draft.gateway?.filters };
 }
 
 export function linksOf(entries: DraftEntries): NamedLink[] {

@@ -3,15 +3,17 @@
  *
  * Contract: a draft has the shape of the parsed configuration; what was wrong or could not be read is undefined, in
  * lists too, so that indices stay what they are in the file. A key that is not there was not written (and has no default
- * of its own); one that is there with undefined was written wrong. Without mistakes the draft is the whole.
+ * of its own); one that is there with undefined was written wrong, or is no setting. Without mistakes the draft is the whole.
  */
 
 import { z } from 'zod';
+import type { PortRange } from '../network/filter-rule.ts';
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
+import type { ParsedFilter } from './filter-section.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import { childSchema, coreOf, peel } from './schema-shape.ts';
 
-type Leaf = string | number | boolean | undefined | IpAddress | IpPrefix | Endpoint;
+type Leaf = string | number | boolean | undefined | IpAddress | IpPrefix | Endpoint | PortRange;
 
 export type Draft<Parsed> = Parsed extends Leaf
   ? Parsed | undefined
@@ -21,6 +23,7 @@ export type Draft<Parsed> = Parsed extends Leaf
 
 export type ConfigDraft = NonNullable<Draft<ParsedConfig>>;
 export type LinkDraft = Draft<ParsedConfig['links'][string]>;
+export type FilterDraft = Draft<ParsedFilter>;
 export type TunnelDraft = Draft<ParsedConfig['tunnels'][string]>;
 
 export function draftConfig(input: unknown): ConfigDraft {
@@ -31,7 +34,7 @@ function draftOf(schema: z.core.$ZodType, input: unknown): unknown {
   const whole = z.safeParse(schema, input);
   if (whole.success) return whole.data;
   const value = preprocessed(schema, input);
-  if (Array.isArray(value)) {
+  if (Array.isArray(value) && value.length > 0) {
     const element = childSchema(schema, 0);
     return element && value.map((entry) => draftOf(element, entry));
   }
@@ -42,7 +45,8 @@ function draftOf(schema: z.core.$ZodType, input: unknown): unknown {
 function draftOfMap(schema: z.core.$ZodType, value: Record<string, unknown>): unknown {
   const { def } = coreOf(schema)._zod;
   if (def.type !== 'object' && def.type !== 'record') return undefined;
-  const keys = def.type === 'object' ? Object.keys(def.shape) : Object.keys(value);
+  const known = def.type === 'object' ? Object.keys(def.shape) : [];
+  const keys = [...new Set([...known, ...Object.keys(value)])];
   const entries = keys.flatMap((key): [string, unknown][] => {
     const child = childSchema(schema, key);
     const written = Object.hasOwn(value, key);

@@ -1,6 +1,7 @@
 /** The `gateway` section: this machine. */
 
 import { z } from 'zod';
+import { filterList } from './filter-section.ts';
 import { absolutePath, givenName } from './name-fields.ts';
 import { trueOrFalse } from './quantity-fields.ts';
 import { wrongValue } from './wording.ts';
@@ -32,6 +33,10 @@ export const gatewaySection = z
             'Whether the daemon switches IP forwarding of the kernel on while it runs and restores it at the end. ' +
             'With `false` the operator switches it on.',
         }),
+      filters: filterList().meta({
+        description: 'Traffic filters for every tunnel, which are asked before its own.',
+        shownAllowed: 'as `filters` of a tunnel',
+      }),
     },
     { error: (issue) => wrongValue(issue.input, 'a map with at least name and identity') },
   )

@@ -1,18 +1,24 @@
 /**
- * Fills in what depends on other settings: the links, the interface name and the MTU of a tunnel.
+ * Fills in what depends on other settings: the links, the interface name, the MTU and the filters of a tunnel.
  *
  * Contract: pure; takes a configuration that has passed all checks. The two computations that cross-checks need as well
  * are exported, so that a check sees exactly what the daemon will use.
  */
 
+import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
 import type { Config, LinkConfig, TunnelConfig } from './config.ts';
+import { matchOf, type ParsedFilter } from './filter-section.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
 export function resolveConfig(parsed: ParsedConfig): Config {
   const links = Object.entries(parsed.links).map(([name, link]) => resolveLink(name, link));
   const mtus = new Map(links.map((link) => [link.name, link.mtu]));
-  const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => resolveTunnel(name, tunnel, mtus));
-  return { gateway: parsed.gateway, links, tunnels };
+  const { filters, ...gateway } = parsed.gateway;
+  const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => ({
+    ...resolveTunnel(name, tunnel, mtus),
+    filter: resolveFilter(filters, tunnel),
+  }));
+  return { gateway, links, tunnels };
 }
 
 /** `bs-` and the tunnel's name in what the kernel allows (15 bytes; names are ASCII). */
@@ -34,7 +40,11 @@ function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
   return { name, ...rest, rateBps: rate, keepaliveMillis: keepalive };
 }
 
-function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<string, number>): TunnelConfig {
+function resolveTunnel(
+  name: string,
+  parsed: ParsedTunnel,
+  mtus: ReadonlyMap<string, number>,
+): Omit<TunnelConfig, 'filter'> {
   const links = parsed.links ?? [...mtus.keys()];
   return {
     name,
@@ -47,6 +57,21 @@ function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<str
     schedule: parsed.schedule,
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
   };
+}
+
+function resolveFilter(
+  ofGateway: readonly ParsedFilter[],
+  { filters, 'filter-default': otherwise }: ParsedTunnel,
+): TrafficFilter | undefined {
+  const rules = [...filterRules(ofGateway, 'gateway'), ...filterRules(filters, 'tunnel')];
+  return rules.length === 0 && otherwise === 'accept' ? undefined : { rules, otherwise };
+}
+
+function filterRules(filters: readonly ParsedFilter[], list: FilterRule['list']): FilterRule[] {
+  return filters.map((filter, index) => {
+    const { name, action } = filter;
+    return { list, position: index + 1, name, action, ...matchOf(filter) };
+  });
 }
 
 /** A spread into Math.min would overflow the stack on very long lists. */

@@ -3,10 +3,12 @@
 import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
 import { schedules } from './config.ts';
+import { filterDefault, filterList } from './filter-section.ts';
 import { defaultPort } from './link-section.ts';
 import { oneOrMore } from './list-fields.ts';
 import { fingerprint, givenName, interfaceName } from './name-fields.ts';
 import { duration, wholeNumber } from './quantity-fields.ts';
+import { choice } from './text-field.ts';
 import { wrongValue } from './wording.ts';
 
 const peerSchema = z.strictObject(
@@ -67,18 +69,22 @@ export const tunnelSchema = z.strictObject(
           'The largest inner packet, in bytes. `auto` is what fits into one packet on every link of the tunnel: the ' +
           'smallest link MTU less 82 (IPv6 40, UDP 8, ESP 8, IV 8, ICV 16, trailer 2) in whole ESP blocks.',
       }),
-    schedule: z
-      .enum(schedules, {
-        error: (issue) => wrongValue(issue.input, schedules.join(' or ')),
-      })
+    schedule: choice(...schedules)
       .default('arrival')
       .meta({
-        allowed: schedules.join(' or '),
         description:
           'Which link a packet takes. `arrival`: the one on which it arrives first, by the rates and delays that the ' +
           'tunnel measures; what is more than the links carry waits in the device. `weight`: the links share in ' +
           'proportion to their `rate`, or evenly where one of them has none; nothing is held back.',
       }),
+    filters: filterList().meta({
+      description:
+        'Which traffic may use this tunnel: the first filter that matches decides, those of `gateway.filters` before ' +
+        'these. Replies within what was accepted always pass. See [filters](filters.md).',
+    }),
+    'filter-default': filterDefault().meta({
+      description: 'What happens to traffic that no filter matches.',
+    }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least peer') },

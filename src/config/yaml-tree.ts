@@ -143,7 +143,7 @@ export class YamlTreeReader {
     path: SettingPath,
     offset: number,
   ): Pick<YamlTree, 'value' | 'children'> {
-    const trees = items.map((item, index) => this.read(item, [...path, index], offset));
+    const trees = items.map((item, index) => this.read(item, [...path, index], offsetOf(item) ?? offset));
     return { value: trees.map((tree) => tree.value), children: new Map(trees.entries()) };
   }
 

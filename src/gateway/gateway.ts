@@ -13,13 +13,17 @@ import type { WorkerEvent } from '../dataplane/protocol.ts';
 import { BackstayError } from '../errors.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
 import { applyNetwork, type NetworkFailure, readNetwork, removeNetwork } from '../linux/network-state.ts';
+import { readCounters } from '../linux/nftables.ts';
 import { drainRouteMonitor, openRouteMonitor } from '../linux/route-monitor.ts';
 import type { DesiredState } from '../network/desired-state.ts';
+import { type TunnelFilter, tunnelFilters } from '../network/filter-rule.ts';
+import { filterTable } from '../network/filter-table.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { SpiPool } from './associations.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
+import { FilterCounter } from './filter-counter.ts';
 import { HostileWatch } from './hostile-watch.ts';
 import { LinkSockets } from './link-sockets.ts';
 import { Links, type UsableFamily } from './links.ts';
@@ -48,6 +52,8 @@ export class Gateway {
   readonly #listeners: ControlListeners;
   readonly #journal: NetworkJournal;
   readonly #hostileWatch: HostileWatch;
+  readonly #filters: readonly TunnelFilter[];
+  readonly #filterCounter: FilterCounter;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
   readonly #pace = new LookPace();
@@ -66,6 +72,9 @@ export class Gateway {
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);
     this.#hostileWatch = new HostileWatch(context, this.#tunnels);
+    this.#filters = tunnelFilters(context.config.tunnels);
+    const ask = this.#filters.length === 0 ? undefined : () => readCounters(filterTable);
+    this.#filterCounter = new FilterCounter(ask, monotonicMillis);
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
@@ -103,9 +112,10 @@ export class Gateway {
     await this.#restoreMachine(leave);
   }
 
-  status(): Status {
-    const troubles = this.#sockets.troubles();
-    return composeStatus(this.#context, this.#startedAt, this.#links.status(troubles), this.#tunnels);
+  async status(): Promise<Status> {
+    const counts = await this.#filterCounter.read();
+    const links = this.#links.status(this.#sockets.troubles());
+    return composeStatus(this.#context, this.#startedAt, links, this.#tunnels, counts);
   }
 
   workerEvent(event: WorkerEvent): void {
@@ -239,6 +249,7 @@ export class Gateway {
     return {
       tunnelDevices: this.#tunnels.map((tunnel) => tunnel.desiredDevice()),
       links: this.#links.desired(),
+      filters: this.#filters,
       forwarding: this.#context.config.gateway.forwarding,
     };
   }

@@ -56,6 +56,7 @@ function network(device: NetworkInterface | undefined, gateway = '192.0.2.254'):
     ownRoutes: [],
     ownRules: [],
     ownFirewall: undefined,
+    ownFilters: undefined,
   };
 }
 

@@ -34,14 +34,14 @@ function tunnel(figures: Partial<Record<TunnelCounter, number>> = {}, more: obje
 }
 
 function statusOf(one: Tunnel) {
-  const [status] = composeStatus(context, '2026-11-20T11:00:00.000Z', [], [one]).tunnels;
+  const [status] = composeStatus(context, '2026-11-20T11:00:00.000Z', [], [one], new Map()).tunnels;
   assert.ok(status !== undefined);
   return status;
 }
 
 describe('the status', () => {
   it('says what the gateway is', () => {
-    const { gateway, time } = composeStatus(context, '2026-11-20T11:00:00.000Z', [], []);
+    const { gateway, time } = composeStatus(context, '2026-11-20T11:00:00.000Z', [], [], new Map());
     assert.deepEqual(
       [gateway.name, gateway.pid, gateway.startedAt],
       ['lyon', process.pid, '2026-11-20T11:00:00.000Z'],

@@ -3,6 +3,7 @@ import type { DropReason, LinkStatus, Status, TunnelCounters, TunnelStatus } fro
 import { readCounters, tunnelCounters } from '../dataplane/counters.ts';
 import { version } from '../version.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
+import { type FilterCounts, filterStatus } from './filter-status.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export function composeStatus(
@@ -10,6 +11,7 @@ export function composeStatus(
   startedAt: string,
   links: readonly LinkStatus[],
   tunnels: readonly Tunnel[],
+  filterCounts: FilterCounts,
 ): Status {
   const { name } = context.config.gateway;
   const refused = context.worker.counters();
@@ -24,11 +26,11 @@ export function composeStatus(
       refusedDatagrams: { malformed: refused.refusedMalformed, unknownSpi: refused.refusedUnknownSpi },
     },
     links,
-    tunnels: tunnels.map(tunnelStatus),
+    tunnels: tunnels.map((tunnel) => tunnelStatus(tunnel, filterCounts)),
   };
 }
 
-function tunnelStatus(tunnel: Tunnel): TunnelStatus {
+function tunnelStatus(tunnel: Tunnel, filterCounts: FilterCounts): TunnelStatus {
   const { config, rekeyedAtMillis } = tunnel;
   const { state, since, reason } = tunnel.standing;
   const paths = tunnel.paths.status();
@@ -47,6 +49,7 @@ function tunnelStatus(tunnel: Tunnel): TunnelStatus {
     generation: tunnel.generation,
     ...(rekeyedAtMillis !== undefined && rekeyTimes(tunnel, rekeyedAtMillis)),
     counters: countersOf(tunnel, paths),
+    filters: filterStatus(config, filterCounts),
     paths,
   };
 }

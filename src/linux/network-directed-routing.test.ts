@@ -70,7 +70,7 @@ test('without the links everything follows the main table', { skip: !root }, asy
 });
 
 test('marked packets of both families leave by their own link and next hop', { skip: !root }, async () => {
-  await applyNetwork({ tunnelDevices: [], links: await links(), forwarding: false }, state);
+  await applyNetwork({ tunnelDevices: [], links: await links(), filters: [], forwarding: false }, state);
   for (const target of ['203.0.113.9', '2001:db8:9::9']) {
     await counted();
     assert.equal(await ping(target, 1), true, 'the answer comes back through strict rp_filter');
@@ -81,7 +81,7 @@ test('marked packets of both families leave by their own link and next hop', { s
 });
 
 test('packets that only have the address of a link leave by it', { skip: !root }, async () => {
-  await applyNetwork({ tunnelDevices: [], links: await links(), forwarding: false }, state);
+  await applyNetwork({ tunnelDevices: [], links: await links(), filters: [], forwarding: false }, state);
   for (const [source, target] of [
     ['198.51.100.2', '203.0.113.9'],
     ['2001:db8:1::2', '2001:db8:9::9'],
@@ -98,7 +98,7 @@ test('a TCP connection over a link works, also one that the far side opens', {
   skip: !root,
   timeout: 10_000,
 }, async () => {
-  await applyNetwork({ tunnelDevices: [], links: await links(), forwarding: false }, state);
+  await applyNetwork({ tunnelDevices: [], links: await links(), filters: [], forwarding: false }, state);
   const answering = inFar('socat', ['-u', 'EXEC:echo hello', 'TCP-LISTEN:7000,reuseaddr']);
   await sleep(300);
   const socket = connect({ host: '203.0.113.9', port: 7000, localAddress: '198.51.100.2' });
@@ -120,7 +120,7 @@ test('a TCP connection over a link works, also one that the far side opens', {
 test('what the main table has a special way for goes there, with the address of a link too', {
   skip: !root,
 }, async () => {
-  await applyNetwork({ tunnelDevices: [], links: await links(), forwarding: false }, state);
+  await applyNetwork({ tunnelDevices: [], links: await links(), filters: [], forwarding: false }, state);
   await counted();
   await sendBound('198.51.100.3', '10.0.0.1');
   assert.deepEqual(await counted(), { lan: 1, first: 0, second: 0 });

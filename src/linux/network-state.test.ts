@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredState } from '../network/desired-state.ts';
+import type { TunnelFilter } from '../network/filter-rule.ts';
+import { filterTable } from '../network/filter-table.ts';
 import { type IpAddress, parseInterfaceAddress, parseIpAddress, parsePrefix } from '../network/ip-address.ts';
 import { resolveLink } from '../network/link-resolution.ts';
 import { applyNetwork, readNetwork, removeNetwork } from './network-state.ts';
+import { readCounters } from './nftables.ts';
 import { enterPrivateNetwork } from './private-network.ts';
 import { runProgram } from './run-program.ts';
 
@@ -20,6 +23,8 @@ after(() => rmSync(state, { recursive: true }));
 
 beforeEach(async () => {
   if (!root) return;
+  // Link-local addresses are ready at once, not in the middle of a test.
+  await runProgram('sysctl', ['-qw', 'net.ipv6.conf.default.accept_dad=0']);
   await ip('link set lo up');
   await ip('link add eth1 type veth peer name far1');
   await ip('link set far1 up');
@@ -163,6 +168,124 @@ test('while a tunnel device is down its networks are unreachable, not sent to th
   assert.match(await runProgram('ip', ['route', 'get', '10.2.0.1']), /dev bs-head/);
 });
 
+test('filters are loaded once, keep their figures while other things change, and go', {
+  skip: !root,
+}, async () => {
+  const before = await machine();
+  const filtered = { ...(await desired()), filters: [officeFilter] };
+  await runProgram('nft', ['-f', '-'], {
+    input: 'table inet theirs { counter kept { packets 3 bytes 4; }; }',
+  });
+  const applied = await applyNetwork(filtered, state);
+  assert.deepEqual(applied.failures, []);
+  assert.ok(applied.changes.includes('nft table inet backstay-filters'));
+  await runProgram('ping', ['-c', '2', '-i', '0.2', '-W', '0.2', '10.2.0.9']).catch(() => {});
+  const rejected = async () => (await readCounters(filterTable)).get('rule-2-of-head-office')?.packets;
+  assert.equal(await rejected(), 2);
+  const [device] = filtered.tunnelDevices;
+  const smaller = { ...filtered, tunnelDevices: [{ ...device!, mtu: 1300 }] };
+  assert.deepEqual((await applyNetwork(smaller, state)).changes.filter(isNft), ['nft table inet backstay']);
+  assert.equal(await rejected(), 2);
+  assert.deepEqual(await applyNetwork(smaller, state), { changes: [], failures: [] });
+  await runProgram('nft', ['flush', 'chain', 'inet', filterTable, 'output']);
+  assert.deepEqual((await applyNetwork(smaller, state)).changes, ['nft table inet backstay-filters']);
+  await removeNetwork(state);
+  assert.deepEqual(await readCounters(filterTable), new Map());
+  assert.match(
+    await runProgram('nft', ['list', 'ruleset']),
+    /table inet theirs \{\n\tcounter kept \{\n\t\tpackets 3 bytes 4/,
+  );
+  await runProgram('nft', ['delete', 'table', 'inet', 'theirs']);
+  assert.equal((await machine()).firewall, before.firewall);
+});
+
+test('filters stand before their device is up', { skip: !root }, async () => {
+  const seen = `${state}/device-at-loading`;
+  const noting = `case "$script" in *${filterTable}*) ip link show bs-head >${seen} ;; esac`;
+  await withNft(noting, async () => {
+    const applied = await applyNetwork({ ...(await desired()), filters: [officeFilter] }, state);
+    assert.deepEqual(applied.failures, []);
+  });
+  assert.match(readFileSync(seen, 'utf8'), /bs-head: <[^>]*>/);
+  assert.doesNotMatch(readFileSync(seen, 'utf8'), /[<,]UP[,>]/);
+  assert.match(await runProgram('ip', ['link', 'show', 'bs-head']), /[<,]UP[,>]/);
+});
+
+test('while its filter cannot be loaded a tunnel carries nothing, then it opens by itself', {
+  skip: !root,
+}, async () => {
+  const filtered = { ...(await desired()), filters: [officeFilter] };
+  // The tunnel is in use when the filter is wanted for the first time.
+  await applyNetwork({ ...filtered, filters: [] }, state);
+  const refused = await withFailingNft(() => applyNetwork(filtered, state));
+  assert.deepEqual(
+    refused.failures.map(({ part, error }) => [part, error.code]),
+    [['traffic filters', 'BS_PROGRAM_FAILED']],
+  );
+  assert.match(await runProgram('ip', ['route', 'show', '10.2.0.0/16']), /^unreachable [^\n]*\n$/);
+  assert.match(await runProgram('ip', ['-6', 'route', 'show', 'fd00:2::/64']), /^unreachable [^\n]*\n$/);
+  assert.doesNotMatch(await runProgram('ip', ['link', 'show', 'bs-head']), /[<,]UP[,>]/);
+  await withFailingNft(async () => {
+    assert.deepEqual((await applyNetwork(filtered, state)).failures.length, 1, 'it stays closed');
+  });
+  assert.doesNotMatch(await runProgram('ip', ['link', 'show', 'bs-head']), /[<,]UP[,>]/);
+  assert.deepEqual((await applyNetwork(filtered, state)).failures, []);
+  assert.match(await runProgram('ip', ['link', 'show', 'bs-head']), /[<,]UP[,>]/);
+  assert.match(await runProgram('ip', ['route', 'get', '10.2.0.1']), /dev bs-head/);
+  assert.deepEqual(await applyNetwork(filtered, state), { changes: [], failures: [] });
+});
+
+const officeFilter: TunnelFilter = {
+  tunnel: 'head-office',
+  device: 'bs-head',
+  rules: [
+    filterRule({ action: 'accept', protocols: ['tcp', 'udp'], ports: [{ first: 80, last: 90 }] }),
+    filterRule({
+      position: 2,
+      action: 'reject',
+      to: ['10.2.0.9/32', 'fd00:2::9/128'].map((it) => parsePrefix(it)!),
+    }),
+  ],
+  otherwise: 'drop',
+};
+
+function filterRule(rule: Partial<TunnelFilter['rules'][number]>): TunnelFilter['rules'][number] {
+  const match = { direction: 'both', from: [], to: [], protocols: [], ports: [], sourcePorts: [] } as const;
+  return { list: 'tunnel', position: 1, name: undefined, action: 'accept', ...match, ...rule };
+}
+
+function isNft(change: string): boolean {
+  return change.startsWith('nft ');
+}
+
+/** As on a kernel that has not what filters need: nft lists and loads everything else. */
+function withFailingNft<Result>(during: () => Promise<Result>): Promise<Result> {
+  return withNft(`case "$script" in *${filterTable}*) echo refused >&2; exit 1 ;; esac`, during);
+}
+
+/** @param before what a shell does with "$script" before it is loaded */
+async function withNft<Result>(before: string, during: () => Promise<Result>): Promise<Result> {
+  const path = process.env['PATH'];
+  const stub = mkdtempSync(`${tmpdir()}/bs-host-stub-`);
+  writeFileSync(
+    `${stub}/nft`,
+    `#!/bin/sh
+PATH=\${PATH#*:}
+case "$*" in *-f*) ;; *) exec nft "$@" ;; esac
+script=$(cat)
+${before}
+echo "$script" | nft "$@"\n`,
+  );
+  chmodSync(`${stub}/nft`, 0o755);
+  process.env['PATH'] = `${stub}:${path}`;
+  try {
+    return await during();
+  } finally {
+    process.env['PATH'] = path;
+    rmSync(stub, { recursive: true });
+  }
+}
+
 async function desired(): Promise<DesiredState> {
   const link = resolveLink(await readNetwork(), { interface: 'eth1', address: 'auto', gateway: 'auto' });
   assert.ok(link.usable);
@@ -179,6 +302,7 @@ async function desired(): Promise<DesiredState> {
       },
     ],
     links: [{ name: 'fibre', index: 1, interface: 'eth1', families: link.families }],
+    filters: [],
     forwarding: true,
   };
 }

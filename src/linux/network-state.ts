@@ -2,24 +2,27 @@
  * The kernel's network as it is, and making it what is desired.
  *
  * Contract: `applyNetwork` touches only what differs, so a second call with the same state changes nothing and what a killed daemon
- * left is adopted. Parts (a tunnel, one family of a link, the packet filter, forwarding) fail alone: what a failed part
- * had changed is taken back, and its error is in the answer. `removeNetwork` leaves the machine as it was found.
+ * left is adopted. Parts (a tunnel, one family of a link, the packet filter, the traffic filters, forwarding) fail alone: what a
+ * failed part had changed is taken back, and its error is in the answer. Traffic filters come first; a tunnel whose filter
+ * can't be loaded is closed. `removeNetwork` leaves the machine as it was found.
  * One call at a time: the caller waits for the answer before the next.
  * Throws when nothing can be said or done: BS_PROGRAM_MISSING, BS_PROGRAM_FAILED, BS_PROGRAM_OUTPUT.
  */
 import { BackstayError } from '../errors.ts';
-import { type DesiredState, nothingDesired } from '../network/desired-state.ts';
-import { type NetworkPlan, type PlanProblem, planNetwork } from '../network/network-plan.ts';
+import { type DesiredState, nothingDesired, withFilteredTunnelsClosed } from '../network/desired-state.ts';
+import { filterTable } from '../network/filter-table.ts';
+import { firewallTable } from '../network/forwarding.ts';
+import { type PlanProblem, planNetwork } from '../network/network-plan.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { ownProtocol } from '../network/route.ts';
 import { runCommands } from './ip-batch.ts';
 import { readInterfaces, readMainRoutes, readOwnRoutes, readRules } from './ip-json.ts';
-import { loadFirewall, readFirewall } from './nftables.ts';
+import { loadScript, readTable } from './nftables.ts';
 import { runProgram, tryProgram } from './run-program.ts';
 import { enableForwarding, restoreSettings } from './sysctl.ts';
 
 export type NetworkFailure = {
-  /** `tunnel head-office`, `link fibre IPv6`, `packet filter`, `forwarding`. */
+  /** `tunnel head-office`, `link fibre IPv6`, `packet filter`, `traffic filters`, `forwarding`. */
   readonly part: string;
   readonly error: BackstayError;
 };
@@ -31,12 +34,13 @@ export type AppliedNetwork = {
 };
 
 export async function readNetwork(): Promise<NetworkSnapshot> {
-  const [addresses, links, ipv4, ipv6, ownFirewall] = await Promise.all([
+  const [addresses, links, ipv4, ipv6, ownFirewall, ownFilters] = await Promise.all([
     runProgram('ip', ['-json', '-details', 'address', 'show']),
     runProgram('ip', ['-json', '-details', 'link', 'show']),
     readFamily(4),
     readFamily(6),
-    readFirewall(),
+    readTable(firewallTable),
+    readTable(filterTable),
   ]);
   return {
     interfaces: readInterfaces(addresses, links),
@@ -45,13 +49,13 @@ export async function readNetwork(): Promise<NetworkSnapshot> {
     ownRoutes: [...ipv4.ownRoutes, ...ipv6.ownRoutes],
     ownRules: [...ipv4.rules.own, ...ipv6.rules.own],
     ownFirewall,
+    ownFilters,
   };
 }
 
 /** @param stateDirectory where former settings are kept; it must be the same in the next start */
 export async function applyNetwork(desired: DesiredState, stateDirectory: string): Promise<AppliedNetwork> {
-  const plan = planNetwork(await readNetwork(), desired);
-  const applied = await carryOut(plan);
+  const applied = await carryOut(await readNetwork(), desired);
   // Last, so that no packet is forwarded before the routes that keep a tunnel's packets from leaking stand.
   const forwarding = attempt('forwarding', ['sysctl forwarding'], () =>
     desired.forwarding
@@ -66,24 +70,29 @@ export async function applyNetwork(desired: DesiredState, stateDirectory: string
 
 export async function removeNetwork(stateDirectory: string): Promise<AppliedNetwork> {
   const forwarding = attempt('forwarding', ['sysctl forwarding'], () => restoreSettings(stateDirectory));
-  const applied = await carryOut(planNetwork(await readNetwork(), nothingDesired));
+  const applied = await carryOut(await readNetwork(), nothingDesired);
   return joined([forwarding, applied]);
 }
 
-async function carryOut(plan: NetworkPlan): Promise<AppliedNetwork> {
-  const filter = await loadPlannedFirewall(plan.firewall);
+async function carryOut(present: NetworkSnapshot, desired: DesiredState): Promise<AppliedNetwork> {
+  const { filters: script, ...whole } = planNetwork(present, desired);
+  // First, so that no device passes packets that its filter has not seen.
+  const filters = await loadTable('traffic filters', filterTable, script);
+  const closed = () => planNetwork(present, withFilteredTunnelsClosed(desired));
+  const plan = filters.failures.length === 0 ? whole : closed();
+  const firewall = await loadTable('packet filter', firewallTable, plan.firewall);
   const commands = await runCommands(plan.additions, plan.removals);
   const problems = plan.problems.map(({ part, ...problem }) => ({ part, error: problemError(problem) }));
-  return joined([{ changes: [], failures: problems }, filter, commands]);
+  return joined([{ changes: [], failures: problems }, filters, firewall, commands]);
 }
 
-async function loadPlannedFirewall(script: string | undefined): Promise<AppliedNetwork> {
+async function loadTable(part: string, table: string, script: string | undefined): Promise<AppliedNetwork> {
   if (script === undefined) return { changes: [], failures: [] };
   try {
-    await loadFirewall(script);
-    return { changes: ['nft table inet backstay'], failures: [] };
+    await loadScript(script);
+    return { changes: [`nft table inet ${table}`], failures: [] };
   } catch (error) {
-    return { changes: [], failures: [{ part: 'packet filter', error: expected(error) }] };
+    return { changes: [], failures: [{ part, error: expected(error) }] };
   }
 }
 

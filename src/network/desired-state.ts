@@ -3,11 +3,14 @@
  *
  * Contract: it is complete. Whatever of ours is in the kernel and not in here is taken away when it is applied.
  */
+import type { TunnelFilter } from './filter-rule.ts';
 import type { IpAddress, IpFamily, IpPrefix } from './ip-address.ts';
 
 export type DesiredState = {
   readonly tunnelDevices: readonly DesiredTunnelDevice[];
   readonly links: readonly DesiredLink[];
+  /** Of the tunnels that have one. */
+  readonly filters: readonly TunnelFilter[];
   /** The machine forwards packets between its interfaces. */
   readonly forwarding: boolean;
 };
@@ -27,6 +30,8 @@ export type DesiredTunnelDevice = {
   readonly gsoMaxBytes: number;
   /** txqueuelen; it counts superpackets of up to `gsoMaxBytes`. */
   readonly queuePackets: number;
+  /** Nothing may pass: the device is kept down, and its networks are unreachable. */
+  readonly closed?: boolean;
 };
 
 /** A link that can be used now; one whose interface is down or has no address is left out. */
@@ -49,4 +54,19 @@ export type LinkFamily = {
   readonly onLink: readonly IpPrefix[];
 };
 
-export const nothingDesired: DesiredState = { tunnelDevices: [], links: [], forwarding: false };
+export const nothingDesired: DesiredState = {
+  tunnelDevices: [],
+  links: [],
+  filters: [],
+  forwarding: false,
+};
+
+/** What is left when filters can't be loaded: a tunnel whose traffic should be filtered carries none. */
+export function withFilteredTunnelsClosed(desired: DesiredState): DesiredState {
+  const filtered = new Set(desired.filters.map(({ tunnel }) => tunnel));
+  const tunnelDevices = desired.tunnelDevices.map((device) => ({
+    ...device,
+    closed: filtered.has(device.tunnel),
+  }));
+  return { ...desired, tunnelDevices };
+}

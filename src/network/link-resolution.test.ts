@@ -73,6 +73,7 @@ function resolve(present: NetworkInterface | undefined, wish: Partial<LinkWish>)
     ownRoutes: [],
     ownRules: [],
     ownFirewall: undefined,
+    ownFilters: undefined,
   };
   return resolveLink(network, { interface: 'eth1', address: 'auto', gateway: 'auto', ...wish });
 }

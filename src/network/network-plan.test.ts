@@ -5,7 +5,10 @@ import {
   type DesiredState,
   type DesiredTunnelDevice,
   nothingDesired,
+  withFilteredTunnelsClosed,
 } from './desired-state.ts';
+import type { TunnelFilter } from './filter-rule.ts';
+import { filterComments, filterScript } from './filter-table.ts';
 import { firewallComments } from './forwarding.ts';
 import { parseInterfaceAddress, parseIpAddress, parsePrefix } from './ip-address.ts';
 import { linkRoutes, linkRules } from './link-routing.ts';
@@ -40,7 +43,21 @@ const modem: DesiredLink = {
   families: [way('203.0.113.7', undefined, [])],
 };
 
-const site: DesiredState = { tunnelDevices: [headOffice], links: [fibre, modem], forwarding: true };
+const site: DesiredState = {
+  tunnelDevices: [headOffice],
+  links: [fibre, modem],
+  filters: [],
+  forwarding: true,
+};
+
+const onlyReplies: TunnelFilter = {
+  tunnel: 'head-office',
+  device: 'bs-head',
+  rules: [],
+  otherwise: 'drop',
+};
+
+const filteredSite: DesiredState = { ...site, filters: [onlyReplies] };
 
 const freshTun: NetworkInterface = {
   index: 9,
@@ -174,6 +191,50 @@ delete table inet backstay
   );
 });
 
+test('filters are a table of their own: what changes in one of the two leaves the other alone', () => {
+  const other = { ...onlyReplies, otherwise: 'accept' as const };
+  const changed = planNetwork(asApplied(filteredSite), { ...filteredSite, filters: [other] });
+  assert.equal(formatPlan(changed), `# nft -f -\n${filterScript([other])}`);
+  const smaller = { ...filteredSite, tunnelDevices: [{ ...headOffice, mtu: 1400 }] };
+  const plan = planNetwork(asApplied(filteredSite), smaller);
+  assert.deepEqual([plan.filters, plan.firewall === undefined], [undefined, false]);
+  assert.match(
+    formatPlan(planNetwork(asApplied(filteredSite), site)),
+    /delete table inet backstay-filters\n$/,
+  );
+  assert.equal(formatPlan(planNetwork(asApplied(filteredSite), filteredSite)), '');
+});
+
+test('a filter stands also while its device is missing', () => {
+  assert.equal(planNetwork(snapshot({}), filteredSite).filters, filterScript([onlyReplies]));
+});
+
+test('a tunnel whose filter cannot be loaded is closed, the others are not', () => {
+  const plant = { ...headOffice, tunnel: 'plant', name: 'bs-plant', networks: [parsePrefix('10.3.0.0/16')!] };
+  const filtered = { ...filteredSite, tunnelDevices: [headOffice, plant], links: [] };
+  const closed = withFilteredTunnelsClosed(filtered);
+  const devices = [doneTun, { ...doneTun, index: 10, name: 'bs-plant', alias: 'backstay:plant' }];
+  const applied = { ...asApplied(filtered), interfaces: devices };
+  assert.equal(
+    formatPlan({ ...planNetwork(applied, closed), filters: undefined }),
+    `# ip -4 -batch -
+route del 10.2.0.0/16 dev bs-head table main metric 300 protocol 185
+# ip -6 -batch -
+route del fd00:2::/64 dev bs-head table main metric 300 protocol 185
+# ip -batch -
+link set dev bs-head down
+`,
+  );
+  const fresh = formatPlan(
+    planNetwork(snapshot({ interfaces: [freshTun] }), {
+      ...closed,
+      tunnelDevices: closed.tunnelDevices.slice(0, 1),
+    }),
+  );
+  assert.doesNotMatch(fresh, / up$|dev bs-head table/m);
+  assert.match(fresh, /^route add unreachable 10\.2\.0\.0\/16 /m);
+});
+
 test('a tunnel for everything is two halves, so that the default route stays', () => {
   const everything = ['0.0.0.0/0', '::/0'].map((text) => parsePrefix(text)!);
   const plan = planNetwork(before, {
@@ -239,6 +300,7 @@ function snapshot(parts: Partial<NetworkSnapshot>): NetworkSnapshot {
     ownRoutes: [],
     ownRules: [],
     ownFirewall: undefined,
+    ownFilters: undefined,
     ...parts,
   };
 }
@@ -253,5 +315,6 @@ function asApplied(state: DesiredState): NetworkSnapshot {
     ],
     ownRules: ways.flatMap(({ link, family }) => linkRules(link, family, true)),
     ownFirewall: firewallComments(state.tunnelDevices),
+    ownFilters: filterComments(state.filters),
   });
 }

@@ -6,12 +6,20 @@
  * tunnel, one family of a link) that can fail and be taken back alone.
  */
 import type { DesiredLink, DesiredState, DesiredTunnelDevice } from './desired-state.ts';
+import { filterComments, filterScript } from './filter-table.ts';
 import { firewallComments, firewallScript } from './forwarding.ts';
 import type { IpFamily } from './ip-address.ts';
 import { linkIndexOfTable, linkRoutes, linkRules } from './link-routing.ts';
 import type { NetworkSnapshot } from './network-snapshot.ts';
 import { formatRoute, formatRule, type Route, type Rule, routeKey } from './route.ts';
-import { deviceSteps, isOwnDevice, mayTakeOver, type Step, surplusAddressSteps } from './tunnel-device.ts';
+import {
+  closingSteps,
+  deviceSteps,
+  isOwnDevice,
+  mayTakeOver,
+  type Step,
+  surplusAddressSteps,
+} from './tunnel-device.ts';
 import { tunnelRoutes } from './tunnel-routing.ts';
 
 /** Which invocation of ip(8) a command belongs to: without, or with `-4` or `-6`. */
@@ -26,6 +34,8 @@ export type NetworkPlan = {
   readonly removals: readonly Command[];
   /** What `nft -f -` reads; undefined when the table is right. */
   readonly firewall: string | undefined;
+  /** The same for the table with the traffic filters. To be loaded before anything else. */
+  readonly filters: string | undefined;
   readonly problems: readonly PlanProblem[];
 };
 
@@ -54,6 +64,10 @@ export function planNetwork(present: NetworkSnapshot, desired: DesiredState): Ne
       [ruleChange, routeChange, deviceChange].flatMap((it) => it.removals),
     ),
     firewall: sameList(present.ownFirewall, firewallComments(devices)) ? undefined : firewallScript(devices),
+    // A filter stands whatever becomes of its device.
+    filters: sameList(present.ownFilters, filterComments(desired.filters))
+      ? undefined
+      : filterScript(desired.filters),
     problems,
   };
 }
@@ -65,8 +79,8 @@ export function formatPlan(plan: NetworkPlan): string {
     const option = batch === 'device' ? '' : ` -${batch}`;
     return `# ip${option} -batch -\n${commands.map((command) => `${command.text}\n`).join('')}`;
   });
-  const firewall = plan.firewall === undefined ? [] : [`# nft -f -\n${plan.firewall}`];
-  return [...batches, ...firewall].join('');
+  const scripts = [plan.firewall, plan.filters].filter((script) => script !== undefined);
+  return [...batches, ...scripts.map((script) => `# nft -f -\n${script}`)].join('');
 }
 
 /** Neighbouring commands of the same invocation together. */
@@ -102,7 +116,8 @@ function planDevices(present: NetworkSnapshot, desired: readonly DesiredTunnelDe
     const there = present.interfaces.find((it) => it.name === device.name);
     if (there === undefined) continue;
     additions.push(...deviceSteps(there, device).map((step) => deviceCommand(part, step)));
-    removals.push(...surplusAddressSteps(there, device).map((step) => deviceCommand(part, step)));
+    const surplus = [...surplusAddressSteps(there, device), ...closingSteps(there, device)];
+    removals.push(...surplus.map((step) => deviceCommand(part, step)));
   }
   const kept = new Set(desired.map((device) => device.name));
   const stale = present.interfaces.filter((it) => isOwnDevice(it) && !kept.has(it.name));

@@ -15,6 +15,8 @@ export type NetworkSnapshot = {
   readonly ownRules: readonly Rule[];
   /** Comments of the rules in our nftables table, in order; undefined when there is no such table. */
   readonly ownFirewall: readonly string[] | undefined;
+  /** The same of the table with the traffic filters. */
+  readonly ownFilters: readonly string[] | undefined;
 };
 
 export type NetworkInterface = {

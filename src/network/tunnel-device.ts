@@ -37,6 +37,13 @@ export function deviceSteps(present: NetworkInterface, desired: DesiredTunnelDev
   ];
 }
 
+/** Switches a device off that nothing may pass. */
+export function closingSteps(present: NetworkInterface, desired: DesiredTunnelDevice): Step[] {
+  if (desired.closed !== true || !present.up) return [];
+  const command = `link set dev ${desired.name}`;
+  return [{ text: `${command} down`, undo: `${command} up` }];
+}
+
 /** Addresses that the device should not have. */
 export function surplusAddressSteps(present: NetworkInterface, desired: DesiredTunnelDevice): Step[] {
   const wanted = new Set(desired.addresses.map(formatPrefix));
@@ -58,7 +65,7 @@ function attributeSteps(present: NetworkInterface, desired: DesiredTunnelDevice)
   const isFirst = ({ word }: Attribute) => word === 'addrgenmode';
   const first = differing.filter(isFirst);
   const others = differing.filter((it) => !isFirst(it));
-  const switchOn = present.up ? [] : [{ word: 'up', wordBack: 'down' }];
+  const switchOn = present.up || desired.closed === true ? [] : [{ word: 'up', wordBack: 'down' }];
   return [...setStep(desired.name, first, []), ...setStep(desired.name, others, switchOn)];
 }
 

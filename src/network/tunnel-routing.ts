@@ -21,10 +21,9 @@ export function tunnelRoutes(device: DesiredTunnelDevice): Route[] {
   const destinations = device.networks.flatMap(withoutDefault);
   return destinations.flatMap((destination): Route[] => {
     const route = { family: destination.address.family, table: mainTable, destination } as const;
-    return [
-      { ...route, type: 'unicast', device: device.name, metric: deviceMetric },
-      { ...route, type: 'unreachable', metric: unreachableMetric },
-    ];
+    const unreachable = { ...route, type: 'unreachable', metric: unreachableMetric } as const;
+    if (device.closed === true) return [unreachable];
+    return [{ ...route, type: 'unicast', device: device.name, metric: deviceMetric }, unreachable];
   });
 }
 

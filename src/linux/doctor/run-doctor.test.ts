@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { type Config, checkConfig } from '../../config/index.ts';
@@ -31,6 +31,8 @@ tunnels:
 before(async () => {
   if (!root) return;
   createIdentity(`${state}/identity.pem`);
+  // Link-local addresses are ready at once, not in the middle of a test.
+  await runProgram('sysctl', ['-qw', 'net.ipv6.conf.default.accept_dad=0']);
   await ip('link set lo up');
   await ip('link add eth1 type veth peer name far1');
   await ip('link set far1 up');
@@ -103,14 +105,34 @@ test('strict rp_filter is fine until the main table sends a peer elsewhere', { s
   await ip('route del 203.0.113.0/24 dev lo');
 });
 
-function config(): Config {
-  const checked = checkConfig(text, 'backstay.yaml');
+test('a kernel that cannot filter as configured is a problem where there are filters', {
+  skip: !root,
+}, async () => {
+  const path = process.env['PATH'];
+  // As where nft_ct is missing.
+  writeFileSync(
+    `${state}/nft`,
+    '#!/bin/sh\ncase "$(cat)" in *"ct state"*) echo "no ct" >&2; exit 1 ;; esac\n',
+  );
+  chmodSync(`${state}/nft`, 0o755);
+  process.env['PATH'] = `${state}:${path}`;
+  try {
+    assert.equal((await find('nftables'))?.status, 'ok');
+    const filtered = config(`${text}    filter-default: drop\n`);
+    assert.equal((await find('nftables', filtered))?.status, 'problem');
+  } finally {
+    process.env['PATH'] = path;
+  }
+});
+
+function config(yaml = text): Config {
+  const checked = checkConfig(yaml, 'backstay.yaml');
   assert.ok(checked.ok);
   return checked.config;
 }
 
-async function find(name: string): Promise<Check | undefined> {
-  return (await runDoctor(config())).checks.find((check) => check.name === name);
+async function find(name: string, examined = config()): Promise<Check | undefined> {
+  return (await runDoctor(examined)).checks.find((check) => check.name === name);
 }
 
 function set(scope: string, filter: number): void {

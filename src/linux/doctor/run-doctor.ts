@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { Config, LinkConfig } from '../../config/index.ts';
 import { BackstayError, errorCatalogue } from '../../errors.ts';
+import { tunnelFilters } from '../../network/filter-rule.ts';
+import { filterScript } from '../../network/filter-table.ts';
 import { firewallScript } from '../../network/forwarding.ts';
 import { resolveLink } from '../../network/link-resolution.ts';
 import type { NetworkSnapshot } from '../../network/network-snapshot.ts';
@@ -61,7 +63,7 @@ async function checkMachine(config: Config | undefined): Promise<Check[]> {
     system.checkProgram('ip', await answerOf(runProgram('ip', ['-V']))),
     system.checkProgram('nft', await answerOf(runProgram('nft', ['--version']))),
     system.checkNftables(
-      await refusalOf(runProgram('nft', ['--check', '-f', '-'], { input: sampleTable() })),
+      await refusalOf(runProgram('nft', ['--check', '-f', '-'], { input: sampleTables(config) })),
     ),
     system.checkForwarding(forwarding, config?.gateway.forwarding ?? true),
   ];
@@ -100,7 +102,8 @@ async function readLinkFacts(
 }
 
 /** Has every kind of statement that ours uses; it is checked and not loaded. */
-function sampleTable(): string {
+/** What the daemon would load, for a tunnel that is not there. */
+function sampleTables(config: Config | undefined): string {
   const sample = {
     tunnel: 'sample',
     name: 'bs-sample',
@@ -110,7 +113,7 @@ function sampleTable(): string {
     gsoMaxBytes: 65536,
     queuePackets: 1,
   };
-  return firewallScript([sample]);
+  return firewallScript([sample]) + filterScript(tunnelFilters(config?.tunnels ?? []));
 }
 
 function answerOf(answer: Promise<string>): Promise<string | { why: string }> {

@@ -112,10 +112,14 @@ export function checkProgram(name: 'ip' | 'nft', version: string | { readonly wh
   return problem(name, version.why, 'Install it: `apt-get install iproute2 nftables`.');
 }
 
-/** @param refused what nft said when it was asked to check our table */
+/** @param refused what nft said when it was asked to check our tables */
 export function checkNftables(refused: string | undefined): Check {
-  if (refused === undefined) return ok('nftables', 'the kernel takes our table');
-  return problem('nftables', refused, 'Run as root, on a kernel with nf_tables, nft_exthdr and nft_rt.');
+  if (refused === undefined) return ok('nftables', 'the kernel takes our tables');
+  return problem(
+    'nftables',
+    refused,
+    'Run as root, on a kernel with nf_tables, nft_exthdr and nft_rt, for filters also nft_ct, nft_objref, nft_reject_inet.',
+  );
 }
 
 /** @param values of net.ipv4.ip_forward and net.ipv6.conf.all.forwarding; undefined where the family is missing */
