@@ -14,7 +14,7 @@ export type NumberedResult = NumberedReceived & { readonly sent: NumberedSent; r
 
 /** Longer than any repair takes. */
 const LAST_ARRIVALS_MILLIS = 2_000;
-const PORT = 7400;
+export const NUMBERED_PORT = 7400;
 
 export class NumberedStream {
   readonly #sender: Child;
@@ -31,7 +31,7 @@ export class NumberedStream {
     pace: { packetsPerSecond: number; bytes: number },
   ): Promise<NumberedStream> {
     const program = (name: string) => join(import.meta.dirname, 'numbered', name);
-    const place = [hostInside('b').v4, `${PORT}`];
+    const place = [hostInside('b').v4, `${NUMBERED_PORT}`];
     const receiver = await sites.hostB.spawn(process.execPath, [
       program('numbered-receiver-main.ts'),
       ...place,

@@ -83,6 +83,8 @@ export type TunnelCounters = {
   };
   /** Packets that were sent a second time, because they were lost or on a path that died. */
   readonly sentAgain: number;
+  /** Packets of classes that are duplicated, which went over a second path as well. */
+  readonly sentTwice: number;
   /** Packets that went no further, for each reason; a reason without packets may be absent. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 };

@@ -56,7 +56,7 @@ function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette):
     ['received', traffic(counters.innerPacketsIn, counters.innerBytesIn, counters.outerBytesIn)],
     ['sent', traffic(counters.innerPacketsOut, counters.innerBytesOut, counters.outerBytesOut)],
     ['order', describeOrder(counters.order)],
-    ['repair', `${formatCount(counters.sentAgain)} packets sent again`],
+    ['repair', describeRepair(counters)],
     ['dropped', describeDrops(counters.drops)],
   ];
   return facts.map(([name, value]) => [faint(name, palette), value]);
@@ -83,6 +83,11 @@ function describeOrder({ waited, gaveUp, late }: TunnelStatus['counters']['order
   if (waited + gaveUp + late === 0) return 'nothing had to wait';
   const [some, vain, behind] = [waited, gaveUp, late].map(formatCount);
   return `${some} waited for one before them, ${vain} waited for in vain, ${behind} came late`;
+}
+
+function describeRepair({ sentAgain, sentTwice }: TunnelStatus['counters']): string {
+  const copies = sentTwice === 0 ? '' : `, ${formatCount(sentTwice)} sent twice from the start`;
+  return `${formatCount(sentAgain)} packets sent again${copies}`;
 }
 
 function describeDrops(drops: TunnelStatus['counters']['drops']): string {

@@ -7,6 +7,7 @@
 
 import type { TrafficFilter } from '../network/filter-rule.ts';
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
+import type { TrafficClass } from './class-section.ts';
 import type { ParsedConfig } from './schema.ts';
 
 export type { Endpoint, IpAddress, IpPrefix };
@@ -56,6 +57,8 @@ export type TunnelConfig = {
   readonly schedule: Schedule;
   /** Which traffic may use it; undefined: all. */
   readonly filter: TrafficFilter | undefined;
+  /** In the order in which they are asked. */
+  readonly classes: readonly TrafficClass[];
   readonly rekey: { readonly afterMillis: number; readonly packets: number };
 };
 

@@ -62,7 +62,7 @@ export function matchOf(filter: ParsedFilter): FilterMatch {
   return { direction, from, to, protocols: protocol, ports, sourcePorts: filter['source-ports'] };
 }
 
-function protocol() {
+export function protocol() {
   return numeralField<FilterProtocol>('tcp, udp, icmp, esp or a protocol number from 0 to 255', (text) => {
     const named = namedProtocols.get(text);
     if (named !== undefined) return { value: named };
@@ -83,7 +83,7 @@ const namedProtocols: ReadonlyMap<string, FilterProtocol> = new Map<string, Filt
   ['50', 'esp'],
 ]);
 
-function ports() {
+export function ports() {
   return numeralField<PortRange>('a port from 1 to 65535 or a range such as 8000-8100', (text) => {
     const parts = /^(?<first>[1-9]\d{0,4})(?:-(?<last>[1-9]\d{0,4}))?$/.exec(text)?.groups;
     if (parts === undefined) return { wrong: undefined };

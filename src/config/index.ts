@@ -1,6 +1,7 @@
 /** What the other rooms need of the configuration. */
 
 export { type CheckedConfig, checkConfig } from './check-config.ts';
+export type { TrafficClass } from './class-section.ts';
 export type {
   Config,
   Endpoint,

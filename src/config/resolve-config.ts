@@ -6,6 +6,7 @@
  */
 
 import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
+import { resolveClass } from './class-section.ts';
 import type { Config, LinkConfig, TunnelConfig } from './config.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
@@ -55,6 +56,7 @@ function resolveTunnel(
     networks: parsed.networks,
     mtu: parsed.mtu === 'auto' ? automaticMtu(smallest(links.map((link) => mtus.get(link)))) : parsed.mtu,
     schedule: parsed.schedule,
+    classes: parsed.classes.map(resolveClass),
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
   };
 }

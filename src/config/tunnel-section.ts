@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
+import { classList } from './class-section.ts';
 import { schedules } from './config.ts';
 import { filterDefault, filterList } from './filter-section.ts';
 import { defaultPort } from './link-section.ts';
@@ -84,6 +85,11 @@ export const tunnelSchema = z.strictObject(
     }),
     'filter-default': filterDefault().meta({
       description: 'What happens to traffic that no filter matches.',
+    }),
+    classes: classList().meta({
+      description:
+        'How the traffic towards the peer is carried, where `spread` is not what it needs: the first class that matches ' +
+        'decides. The peer has classes of its own for the other direction. See [classes](classes.md).',
     }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
   },

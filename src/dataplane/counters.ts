@@ -32,6 +32,7 @@ export const tunnelCounters = [
   'gaveUpWaiting',
   'deliveredLate',
   'sentAgain',
+  'sentTwice',
 ] as const;
 
 export const pathCounters = [

@@ -14,6 +14,8 @@ import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
+import { secondPath } from '../tunnel/schedule/scheduler.ts';
+import { NO_CLASS } from '../tunnel/schedule/traffic-classes.ts';
 import type { OutboundAssociation } from './association.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import { SentMemory } from './sent-memory.ts';
@@ -63,6 +65,8 @@ export class Outbound {
   #tunnel: TunnelPlane | undefined;
   #path: PlanePath | undefined;
   #pathIndex = 0;
+  /** Of the burst at hand. */
+  #class = NO_CLASS;
   /** Of the flow whose packets the read at hand has. */
   #lane = NO_LANE;
   /** How many more bytes of the read at hand go over the same path. */
@@ -138,6 +142,9 @@ export class Outbound {
       return;
     }
     this.#lane = laneOfPacket(this.#arena.data, this.#packet);
+    this.#turnTo(
+      tunnel.classes.count === 0 ? NO_CLASS : tunnel.classes.classOf(this.#arena.data, this.#packet),
+    );
     const share = burstShare(superpacket.count, end - this.#packet);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
@@ -146,6 +153,13 @@ export class Outbound {
     }
     count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
     count(tunnel.counters, tunnelSlot.innerSentBytes, end - this.#packet);
+  }
+
+  /** What is carried in another way does not share a burst. */
+  #turnTo(trafficClass: number): void {
+    if (trafficClass === this.#class) return;
+    this.#send();
+    this.#class = trafficClass;
   }
 
   #seal(tunnel: TunnelPlane, association: OutboundAssociation, packet: Superpacket): void {
@@ -169,20 +183,34 @@ export class Outbound {
   }
 
   #begin(tunnel: TunnelPlane, size: number): boolean {
-    const index =
-      this.#quantum > 0 ? this.#pathIndex : tunnel.scheduler.choose(tunnel.paths, this.#now, NO_PATH);
+    const index = this.#quantum > 0 ? this.#pathIndex : this.#choose(tunnel);
     const path = index < 0 ? undefined : tunnel.paths[index];
     if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
       count(tunnel.counters, tunnelSlot.droppedNoPath);
       return false;
     }
-    if (this.#quantum <= 0) this.#quantum = tunnel.scheduler.quantum(tunnel.paths, index);
+    if (this.#quantum <= 0) {
+      const spread = tunnel.classes.mode(this.#class) === 'spread';
+      this.#quantum = spread ? tunnel.scheduler.quantum(tunnel.paths, index) : Number.POSITIVE_INFINITY;
+    }
     this.#path = path;
     this.#pathIndex = index;
     this.#burst = this.#sentMemory.reserve();
     this.#size = size;
     this.#closed = false;
     return true;
+  }
+
+  #choose(tunnel: TunnelPlane): number {
+    const { paths, scheduler } = tunnel;
+    if (tunnel.classes.mode(this.#class) !== 'pin') return scheduler.choose(paths, this.#now, NO_PATH);
+    for (let index = 0; index < paths.length; index++) {
+      const { path } = paths[index] as PlanePath;
+      if (path.id === tunnel.pinned[this.#class] && path.state === 'up') return index;
+    }
+    const index = scheduler.choose(paths, this.#now, NO_PATH);
+    tunnel.pinned[this.#class] = paths[index]?.path.id ?? NO_PATH;
+    return index;
   }
 
   /** Sends the burst, if there is one. */
@@ -217,6 +245,18 @@ export class Outbound {
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     this.#listener.dataSent(tunnel, path);
+    if (tunnel.classes.mode(this.#class) === 'duplicate') this.#sendCopy(tunnel, packets, bytes);
+  }
+
+  /** The same burst over another path: the far side takes whichever comes first. */
+  #sendCopy(tunnel: TunnelPlane, packets: number, bytes: number): void {
+    const path = tunnel.paths[secondPath(tunnel.paths, this.#pathIndex, bytes, this.#now)];
+    if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) return;
+    if (!this.#transmit(path, this.#burst, bytes, this.#size)) return;
+    path.delivery.sentAgain(packets, bytes, this.#now);
+    count(path.counters, pathSlot.sentPackets, packets);
+    count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
+    count(tunnel.counters, tunnelSlot.sentTwice, packets);
   }
 
   /** Sends what is wanted again, as far as the paths have room; it goes before anything new. */

@@ -7,6 +7,7 @@
  */
 import type { ErrorCode } from '../errors.ts';
 import type { PathState } from '../tunnel/path/path.ts';
+import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 export type InnerPrefix = { readonly bytes: Uint8Array; readonly length: number };
 
@@ -19,6 +20,8 @@ export type WorkerCommand =
       readonly tunFd: number;
       readonly udpOffload: boolean;
       readonly schedule: 'arrival' | 'weight';
+      /** Absent for none. */
+      readonly classes?: readonly ClassRule[];
       /** Sources that inner packets from the peer may have. */
       readonly innerSources: readonly InnerPrefix[];
       readonly counters: SharedArrayBuffer;

@@ -20,6 +20,7 @@ import { SentLog } from '../tunnel/repair/sent-log.ts';
 import { byArrival } from '../tunnel/schedule/by-arrival.ts';
 import { byWeight } from '../tunnel/schedule/by-weight.ts';
 import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
+import { TrafficClasses } from '../tunnel/schedule/traffic-classes.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
@@ -65,6 +66,9 @@ export class TunnelPlane {
   readonly counters: Float64Array;
   readonly paths: PlanePath[] = [];
   readonly scheduler: Scheduler;
+  readonly classes: TrafficClasses;
+  /** The path that each pinned class is on, by its id; -1 for none yet. */
+  readonly pinned: Int32Array;
   /** What is subtracted from the peer's clock so that differences of the clocks are small (µs, modulo 2^32). */
   clockReference = DOUBLE_ZERO;
   clockKnown = false;
@@ -101,6 +105,8 @@ export class TunnelPlane {
     this.udpOffload = command.udpOffload;
     this.innerSources = new InnerSources(command.innerSources);
     this.counters = new Float64Array(command.counters);
+    this.classes = new TrafficClasses(command.classes ?? []);
+    this.pinned = new Int32Array(this.classes.count).fill(-1);
     this.scheduler = command.schedule === 'weight' ? byWeight : byArrival;
   }
 

@@ -61,6 +61,7 @@ describe('the status', () => {
         gaveUpWaiting: 6,
         deliveredLate: 7,
         sentAgain: 8,
+        sentTwice: 9,
       }),
     );
     assert.deepEqual(counters, {
@@ -74,6 +75,7 @@ describe('the status', () => {
       outerBytesOut: 6000,
       order: { waited: 5, gaveUp: 6, late: 7 },
       sentAgain: 8,
+      sentTwice: 9,
       drops: {},
     });
   });

@@ -97,6 +97,7 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
       late: figures.deliveredLate,
     },
     sentAgain: figures.sentAgain,
+    sentTwice: figures.sentTwice,
     drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
   };
 }

@@ -21,6 +21,7 @@ import { createResponder } from '../tunnel/control/responder.ts';
 import { defaultSessionTiming, type OpenedTunnel } from '../tunnel/control/session.ts';
 import type { SessionMachine } from '../tunnel/control/session-machine.ts';
 import { Associations, type SpiPool } from './associations.ts';
+import { classRule } from './class-rule.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Links } from './links.ts';
 import { type RunEnd, SessionRunner } from './session-runner.ts';
@@ -198,6 +199,7 @@ export class Tunnel {
     worker.send({
       kind: 'addTunnel',
       schedule: this.config.schedule,
+      classes: this.config.classes.map(classRule),
       tunnel: this.id,
       tunFd,
       udpOffload,

@@ -32,6 +32,26 @@ export type Scheduler = {
   joined(paths: readonly ScheduledPath[], joining: ScheduledPath): void;
 };
 
+/** The path on which a copy arrives first that goes over another one than the first copy; -1 when no other is up. */
+export function secondPath(
+  paths: readonly ScheduledPath[],
+  first: number,
+  bytes: number,
+  now: number,
+): number {
+  let best = -1;
+  let bestArrival = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < paths.length; index++) {
+    const { path, delivery } = paths[index] as ScheduledPath;
+    if (index === first || path.state !== 'up') continue;
+    const arrival = delivery.arrivalOf(bytes, now);
+    if (arrival >= bestArrival) continue;
+    best = index;
+    bestArrival = arrival;
+  }
+  return best;
+}
+
 /** Where no path is up: the one that was heard last among those in question, or else among all. */
 export function lastResort(paths: readonly ScheduledPath[]): number {
   const suspect = heardLast(paths, 'suspect');
