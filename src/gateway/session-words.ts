@@ -82,6 +82,11 @@ const strangers: Record<RefusalReason, string> = {
   noCertificate: 'it showed no key',
   wrongProtocol: 'it does not speak the control protocol',
   resumed: 'it resumed an old TLS session',
+  linkBrokenOff: "it broke a path's connection off before it was proven",
+  linkMalformed: "what it sent on a path's connection is not understood",
+  linkTooLate: "it did not prove a path's connection in time",
+  linkUnknownPath: 'it named a path that no session has',
+  linkWrongAnswer: "its answer to a path's challenge was wrong",
   unknownKey: 'no tunnel has its key; if it is a peer, put the key into `peer.fingerprint` of its tunnel',
 };
 
@@ -95,11 +100,14 @@ export type PathEnd = DropReason | LinkAddRefusal | 'noReply';
 const pathEnds: Record<PathEnd, string> = {
   linkDown: 'A link of it is gone.',
   linkRemoved: 'A link of it was taken out of the configuration.',
-  noMoreLinks: 'The peer has no such link.',
+  noMoreLinks: 'The peer has no room for more paths.',
   noReply: 'The peer did not answer the request for it.',
+  notAuthentic: 'Its two ends did not prove themselves to each other; it is tried again in half a minute.',
   notNeeded: 'It is not needed any more.',
   refused: 'The peer refused it.',
+  unknownLink: 'The peer has no such link.',
   unspecified: 'No reason was given.',
+  wrongFamily: "The peer's link has no address of this family.",
 };
 
 const refusals: Record<OpenRefusal, string> = {
@@ -108,6 +116,7 @@ const refusals: Record<OpenRefusal, string> = {
   notResponder: 'both ends have `peer.addresses`; remove them at the end that should wait for calls',
   versionUnsupported: 'no protocol version in common; update the older end',
   busy: 'it is busy',
+  duplicate: 'another gateway with the same key has the tunnel; give one of the two an identity of its own',
   malformed: 'the request was malformed',
 };
 
