@@ -1,5 +1,5 @@
 /** Sentences for what can keep a control session from coming about, disturb it or end it. */
-import type { DialResult, RefusalReason } from '../linux/control-channel.ts';
+import type { DialResult, LinkDialResult, RefusalReason } from '../linux/control-channel.ts';
 import type { DropReason, LinkAddRefusal, OpenRefusal } from '../tunnel/control/messages.ts';
 import type { ProtocolError, SessionNote } from '../tunnel/control/session.ts';
 import type { RunEnd } from './session-runner.ts';
@@ -88,6 +88,28 @@ const strangers: Record<RefusalReason, string> = {
   linkUnknownPath: 'it named a path that no session has',
   linkWrongAnswer: "its answer to a path's challenge was wrong",
   unknownKey: 'no tunnel has its key; if it is a peer, put the key into `peer.fingerprint` of its tunnel',
+};
+
+/** Why a path has no connection of its own, and what becomes of the path; without a full stop. */
+export function describeLinkFailure({ reason, code }: LinkFailed): string {
+  const why = linkFailures[reason];
+  const detail = code === undefined ? why : `${why} (${code})`;
+  return reason === 'wrongAnswer' ? `${detail}; the path is dropped` : `${detail}; it works by UDP alone`;
+}
+
+type LinkFailed = Pick<Extract<LinkDialResult, { ok: false }>, 'reason' | 'code'>;
+
+const linkFailures: Record<LinkFailed['reason'], string> = {
+  aborted: 'the attempt was given up',
+  brokenOff: 'the connection was broken off',
+  malformed: 'the peer did not understand us',
+  noConnection: 'no connection could be made',
+  notUnderstood: 'what answers there does not speak our protocol',
+  timeout: 'nothing answered in time',
+  tooLate: 'our answer came too late',
+  unknownPath: 'what answers there does not know the path',
+  unspecified: 'the peer refused it without a reason that we know',
+  wrongAnswer: 'the answer to a challenge was wrong',
 };
 
 /** Why a path is gone or never came. */

@@ -70,7 +70,7 @@ function prove(port: number, changes: Partial<Parameters<typeof connectLink>[0]>
 function raw(port: number): { socket: Socket; heard: () => string } {
   const socket = connect({ host: '127.0.0.1', port });
   const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => {});
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
   cleanups.push(() => socket.destroy());
   return { socket, heard: () => resultIn(Buffer.concat(chunks)) };
 }
