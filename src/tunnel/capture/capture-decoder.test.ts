@@ -86,6 +86,17 @@ describe('a capture', () => {
     assert.deepEqual(decode([tcpFrame(ends, 1, Uint8Array.from([71, 69, 84, 32]))]), []);
   });
 
+  it('holds a bounded number of connections: the one that was silent longest is forgotten', () => {
+    const message = encodeMessage(1, { type: 'keepalive' });
+    const [head, tail] = [message.subarray(0, 9), message.subarray(9)];
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, index) => tcpFrame({ ...ends, port: 5000 + index }, 1, head));
+    const finish = (count: number) =>
+      messagesOf(decode([tcpFrame(ends, 1, head), ...others(count), tcpFrame(ends, 10, tail)]));
+    assert.deepEqual(finish(4_000), [{ type: 'keepalive' }]);
+    assert.deepEqual(finish(4_200), []);
+  });
+
   it('never throws for whatever frame of whatever kind of link', () => {
     const type = fc.constantFrom(0, 1, 101, 113, 228, 229, 276, 999);
     const start = fc.constantFrom<readonly number[]>([], [0x45], [0x60], [0x4f, 0, 0xff, 0xff]);

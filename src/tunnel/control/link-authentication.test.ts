@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { anyMessage } from '../../../test/fixtures/control-messages.ts';
@@ -11,6 +12,7 @@ import { isSameProof, type ProvenPath, proofOf } from './link-proof.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import type { LinkMessage } from './messages.ts';
 
+const corpus = new URL('../../../test/corpus/link-authentication/strangers.txt', import.meta.url);
 const ticket = new Uint8Array(16).fill(9);
 const path = pathWith(1);
 
@@ -134,6 +136,17 @@ describe('a proof', () => {
 });
 
 describe('an examiner', () => {
+  for (const line of readFileSync(corpus, 'utf8').split('\n')) {
+    const entry = /^(\w+):(.*)$/.exec(line);
+    if (entry === null) continue;
+    it(`answers the stranger "${line.slice(0, 70)}" as written there`, () => {
+      const other = examiner();
+      const chunks = entry[2]!.split('|').map((hex) => Uint8Array.fromHex(hex.replaceAll(' ', '')));
+      const last = chunks.map((chunk) => other.received(chunk)).at(-1)!;
+      assert.equal(last.kind === 'send' ? 'challenge' : endOf(last), entry[1]);
+    });
+  }
+
   /** Request and right answer, and where the exchange stands after the request. */
   function asked() {
     const one = applicant();
