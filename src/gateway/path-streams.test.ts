@@ -95,11 +95,23 @@ describe('the own connections of paths', () => {
   it('are replaced by the ones of the next session without an entry, and end with their paths', async () => {
     const [one, other] = [open(), open()];
     const { local } = await listening(other);
+    let ended = 0;
     for (const key of [1, 2]) {
       other.streams.expect(responderPath(), secret(key));
+      const claim = other.streams.claimOf(secret(key).ticket)!;
+      const { accept } = claim;
+      Object.assign(claim, {
+        accept: (connection: Parameters<typeof accept>[0]) => {
+          connection.onClose(() => {
+            ended += 1;
+          });
+          accept(connection);
+        },
+      });
       assert.equal(await prove(one, local.port, key), 'join');
     }
-    await until(() => other.streams.openCount === 1, 'the other end');
+    await until(() => ended === 1, 'the end of the first');
+    assert.equal(other.streams.openCount, 1);
     assert.deepEqual([kinds(one.events), kinds(other.events)], [['pathProven'], ['pathProven']]);
     one.streams.forget(0);
     assert.equal(one.streams.openCount, 0);
@@ -150,6 +162,23 @@ describe('the own connections of paths', () => {
     assert.deepEqual([called, one.events, one.streams.openCount], [false, [], 0]);
     other.streams.forget(0);
     assert.equal(other.streams.claimOf(secret(1).ticket), undefined);
+  });
+
+  it('do nothing for a path that goes while it waits for its turn', async () => {
+    const one = open();
+    const silent = createServer((socket) => void cleanups.push(() => socket.destroy()));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => silent.close());
+    const { port } = silent.address() as { port: number };
+    const joined: number[] = [];
+    for (let pathId = 0; pathId < 5; pathId++)
+      one.streams.prove(initiatorPath(port, pathId), secret(1, pathId), {
+        join: () => void joined.push(pathId),
+        refuted: () => {},
+      });
+    one.streams.forget(4);
+    await new Promise((resolve) => setTimeout(resolve, 2_300));
+    assert.deepEqual(joined, [0, 1, 2, 3]);
   });
 
   it('are closed when something comes that nobody asked for', async () => {

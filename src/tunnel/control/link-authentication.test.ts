@@ -270,6 +270,7 @@ describe('an applicant', () => {
   });
 
   it('does not take for a wrong answer what is none: a page, an alert of TLS, permission without a challenge', () => {
+    const challenge = encodeMessage(1, { type: 'linkAuthenticateChallenge', challenge: new Uint8Array(32) });
     const permission = {
       type: 'linkAuthenticateResult',
       result: 'ok',
@@ -282,6 +283,9 @@ describe('an applicant', () => {
       encodeMessage(1, permission),
       encodeMessage(2, permission),
       encodeMessage(1, { type: 'keepalive' }),
+      // The responder waits for the answer after each of its messages.
+      Uint8Array.of(...challenge, 0x42),
+      Uint8Array.of(...challenge, ...challenge),
     ];
     for (const bytes of answers) {
       const step = applicant().received(bytes);
