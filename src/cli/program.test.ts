@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -194,6 +194,17 @@ test('decode shows what is in a capture, and what of it can be read when it is c
   assert.equal(short.status, 1);
   assert.equal(short.out.split('\n').length, 2);
   assert.match(short.error, /^BS_DECODE_FAILED \S+wan\.pcap: It ends in the middle of a record[^\n]+\n$/);
+});
+
+test('decode reads from standard input', () => {
+  const ends = { from: [192, 0, 2, 1], to: [198, 51, 100, 1], port: 4500 };
+  const run = (input: Uint8Array) => spawnSync(launcher, ['decode'], { input, encoding: 'utf8' });
+  const whole = run(pcap([tcpFrame(ends, 1, keepalive)]));
+  assert.deepEqual([whole.status, whole.stderr], [0, '']);
+  assert.match(whole.stdout, /keepalive id=7\n$/);
+  const nothing = run(new Uint8Array());
+  assert.deepEqual([nothing.status, nothing.stdout], [1, '']);
+  assert.match(nothing.stderr, /^BS_DECODE_FAILED standard input: There is nothing in it\. /);
 });
 
 test('decode says what it cannot decode', async (context) => {

@@ -19,18 +19,18 @@ afterEach(async () => {
 
 type Side = { readonly streams: PathStreams; readonly events: EventDetail[] };
 
-function open(): Side {
+function open(retryMillis?: number): Side {
   const events: EventDetail[] = [];
   const context = { record: (event: EventDetail) => events.push(event) } as unknown as GatewayContext;
-  const streams = new PathStreams(context, 'sites');
+  const streams = new PathStreams(context, 'sites', retryMillis);
   cleanups.push(() => streams.clear());
   return { streams, events };
 }
 
-async function listening({ streams }: Side): Promise<ControlListener> {
+async function listening({ streams }: Side, port = 0): Promise<ControlListener> {
   const listener = await listenControl<string>({
     address: loopback,
-    port: 0,
+    port,
     identity,
     authenticate: () => undefined,
     onSession: () => {},
@@ -134,6 +134,47 @@ describe('the own connections of paths', () => {
     cleanups.pop();
     for (let session = 0; session < 3; session++) assert.equal(await prove(one, port), 'join');
     assert.deepEqual(kinds(one.events), ['noConnection']);
+  });
+
+  it('are tried again after a pause, and made again when they are lost; the path joins once', async () => {
+    const [one, other] = [open(50), open()];
+    const first = await listening(other);
+    const { port } = first.local;
+    await first.close();
+    cleanups.pop();
+    other.streams.expect(responderPath(), secret(1));
+    let joins = 0;
+    const join = () => {
+      joins += 1;
+    };
+    one.streams.prove(initiatorPath(port), secret(1), { join, refuted: () => {} });
+    await until(() => joins === 1, 'the path by UDP');
+    const second = await listening(other, port);
+    await until(() => one.streams.openCount === 1 && other.streams.openCount === 1, 'the connection');
+    await second.close();
+    cleanups.pop();
+    await until(() => one.streams.openCount === 0, 'the loss');
+    await listening(other, port);
+    await until(() => one.streams.openCount === 1, 'another connection');
+    // Between loss and return it is tried in vain, perhaps.
+    const [beginning, ...rest] = kinds(one.events);
+    assert.equal(beginning, 'noConnection');
+    assert.ok(rest.includes('pathProven'));
+    assert.equal(joins, 1);
+  });
+
+  it('are not tried again after a wrong answer', async () => {
+    const [one, other] = [open(20), open()];
+    const { local } = await listening(other);
+    other.streams.expect(responderPath(), secret(1));
+    let refutations = 0;
+    const refuted = () => {
+      refutations += 1;
+    };
+    one.streams.prove(initiatorPath(local.port), secret(2), { join: () => {}, refuted });
+    await until(() => refutations === 1, 'the refutation');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(refutations, 1);
   });
 
   it('do not keep a path from joining for longer than two seconds', async () => {

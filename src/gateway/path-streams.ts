@@ -1,15 +1,22 @@
 /**
  * The own TCP connections of a tunnel's paths: the initiator makes and proves each one, the responder waits for them.
  *
- *     (asked for) ──proven──▶ open ──closed, or the path goes──▶ (none)
- *          ├──no connection, not understood, no answer in time──▶ (none): the path works by UDP alone
- *          └──wrong answer──▶ (none): the path is dropped
+ *     asking ──proven──▶ open ──lost──▶ pausing ──a minute──▶ asking
+ *        ├──no connection, not understood, no answer in time──▶ pausing: the path works by UDP alone
+ *        └──wrong answer──▶ (ended): the path is dropped
  *
  * Contract: a path has the connection that was proven last, or none. It is kept open and silent: it is there for what cannot
- * go by UDP. How an attempt came out is journalled when it is not as it was the last time.
+ * go by UDP. How an attempt came out is journalled when it is not as it was the last time. All ends with the path.
  * Source: seed row S4.4, docs/decisions/0013.
  */
-import { connectLink, type LinkClaim, linkMac, type TcpConnection } from '../linux/control-channel.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  connectLink,
+  type LinkClaim,
+  type LinkDialResult,
+  linkMac,
+  type TcpConnection,
+} from '../linux/control-channel.ts';
 import { formatEndpoint, parseIpAddress } from '../network/ip-address.ts';
 import type { LinkCredential } from '../tunnel/control/key-schedule.ts';
 import type { SessionPath } from '../tunnel/control/session.ts';
@@ -25,6 +32,9 @@ const PROOF_TIMEOUT_MILLIS = 5_000;
  */
 const JOIN_WAIT_MILLIS = 2_000;
 
+/** A line may let TCP pass later, a NAT may forget a connection; a SYN a minute costs nothing on any line. */
+const RETRY_MILLIS = 60_000;
+
 /** A responder admits 8 strangers of one source at a time, and all our links may be behind one NAT. */
 const ATTEMPTS_AT_A_TIME = 4;
 
@@ -35,7 +45,7 @@ type ResponderPath = Extract<SessionPath, { role: 'responder' }>;
 export type PathSecret = LinkCredential & { readonly tunnelInstance: Uint8Array };
 
 export type ProofListener = {
-  /** The path may be used. May be called more than once. */
+  /** The path may be used. */
   join(): void;
   refuted(): void;
 };
@@ -45,7 +55,9 @@ type Place = { readonly id: number; readonly link: string; readonly local: strin
 export class PathStreams {
   readonly #context: GatewayContext;
   readonly #tunnel: string;
-  readonly #attempts = new Map<number, AbortController>();
+  readonly #retryMillis: number;
+  /** The initiator's endeavours, by path. */
+  readonly #endeavours = new Map<number, AbortController>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   readonly #claims = new Map<number, { readonly ticket: string; readonly claim: LinkClaim }>();
@@ -54,23 +66,34 @@ export class PathStreams {
   readonly #told = new Map<number, string>();
 
   /** @param tunnel its name */
-  constructor(context: GatewayContext, tunnel: string) {
+  constructor(context: GatewayContext, tunnel: string, retryMillis = RETRY_MILLIS) {
     this.#context = context;
     this.#tunnel = tunnel;
+    this.#retryMillis = retryMillis;
   }
 
   get openCount(): number {
     return this.#open.size;
   }
 
-  /** The initiator's. An attempt for the same path that is under way is given up. */
+  /** The initiator's, for as long as there is the path; what was under way for it is given up. */
   prove(path: InitiatorPath, secret: PathSecret, listener: ProofListener): void {
-    this.#attempts.get(path.pathId)?.abort();
-    const attempt = new AbortController();
-    this.#attempts.set(path.pathId, attempt);
-    const timer = setTimeout(() => listener.join(), JOIN_WAIT_MILLIS);
-    attempt.signal.addEventListener('abort', () => clearTimeout(timer));
-    void this.#attempt(path, secret, listener, attempt.signal).finally(() => clearTimeout(timer));
+    this.#endeavours.get(path.pathId)?.abort();
+    const endeavour = new AbortController();
+    this.#endeavours.set(path.pathId, endeavour);
+    let hasJoined = false;
+    const join = () => {
+      clearTimeout(timer);
+      if (!hasJoined) listener.join();
+      hasJoined = true;
+    };
+    const timer = setTimeout(join, JOIN_WAIT_MILLIS);
+    endeavour.signal.addEventListener('abort', () => clearTimeout(timer));
+    const refuted = () => {
+      clearTimeout(timer);
+      listener.refuted();
+    };
+    void this.#endeavour(path, secret, { join, refuted }, endeavour.signal);
   }
 
   /** The responder's: from now on the path's initiator may prove himself. */
@@ -96,56 +119,59 @@ export class PathStreams {
 
   /** The path is gone. */
   forget(pathId: number): void {
-    this.#attempts.get(pathId)?.abort();
-    this.#attempts.delete(pathId);
+    this.#endeavours.get(pathId)?.abort();
+    this.#endeavours.delete(pathId);
     this.#claims.delete(pathId);
     this.#close(pathId);
   }
 
   clear(): void {
-    for (const pathId of [...this.#attempts.keys(), ...this.#claims.keys(), ...this.#open.keys()])
+    for (const pathId of [...this.#endeavours.keys(), ...this.#claims.keys(), ...this.#open.keys()])
       this.forget(pathId);
   }
 
-  async #attempt(
+  async #endeavour(
     path: InitiatorPath,
     secret: PathSecret,
-    listener: ProofListener,
+    { join, refuted }: ProofListener,
     signal: AbortSignal,
   ): Promise<void> {
-    const { pathId, localLink: link, localAddress, remote } = path;
+    while (!signal.aborted) {
+      const result = await this.#attempt(path, secret, signal);
+      if (signal.aborted) return result.ok ? result.connection.close() : undefined;
+      if (!result.ok && result.reason === 'wrongAnswer') {
+        this.#failed(path, result);
+        return refuted();
+      }
+      if (result.ok) this.#proven(path, result.connection);
+      else this.#failed(path, result);
+      join();
+      if (result.ok) await new Promise<void>((lost) => result.connection.onClose(lost));
+      await sleep(this.#retryMillis, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  #attempt(path: InitiatorPath, secret: PathSecret, signal: AbortSignal): Promise<LinkDialResult> {
+    const { pathId, localAddress, remote } = path;
     const { tunnelInstance, ticket, key } = secret;
     const ends = { localAddress, remote, tunnelInstance, pathId, ticket, mac: linkMac(key) };
-    const result = await this.#inTurn(() =>
-      connectLink({ ...ends, timeoutMillis: PROOF_TIMEOUT_MILLIS, signal }),
+    return this.#inTurn(() => connectLink({ ...ends, timeoutMillis: PROOF_TIMEOUT_MILLIS, signal }));
+  }
+
+  #proven(path: InitiatorPath, connection: TcpConnection): void {
+    this.#keep(path.pathId, connection);
+    this.#tellProven(placeOf(path), path.remote.address.text);
+  }
+
+  #failed(path: InitiatorPath, failure: Extract<LinkDialResult, { ok: false }>): void {
+    this.#close(path.pathId);
+    const place = placeOf(path);
+    const { local, remote } = place;
+    const { reason: outcome, code } = failure;
+    const evidence = { local, remote, outcome, reason: describeLinkFailure(failure) };
+    this.#tell(place, `${outcome} ${code} ${local} ${remote}`, () =>
+      this.#context.record({ kind: 'pathUnproven', subject: this.#subject(place), evidence }),
     );
-    if (signal.aborted) {
-      if (result.ok) result.connection.close();
-      return;
-    }
-    this.#attempts.delete(pathId);
-    const place = { id: pathId, link, local: localAddress.text, remote: formatEndpoint(remote) };
-    if (result.ok) {
-      this.#keep(pathId, result.connection);
-      this.#tellProven(place, remote.address.text);
-      return listener.join();
-    }
-    this.#close(pathId);
-    const { reason, code } = result;
-    this.#tell(place, `${reason} ${code} ${place.local} ${place.remote}`, () =>
-      this.#context.record({
-        kind: 'pathUnproven',
-        subject: this.#subject(place),
-        evidence: {
-          local: place.local,
-          remote: place.remote,
-          outcome: reason,
-          reason: describeLinkFailure(result),
-        },
-      }),
-    );
-    if (reason === 'wrongAnswer') listener.refuted();
-    else listener.join();
   }
 
   async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -209,6 +235,10 @@ export class PathStreams {
   #subject({ id, link }: Place) {
     return { type: 'path', tunnel: this.#tunnel, id, link } as const;
   }
+}
+
+function placeOf({ pathId: id, localLink: link, localAddress, remote }: InitiatorPath): Place {
+  return { id, link, local: localAddress.text, remote: formatEndpoint(remote) };
 }
 
 function remoteOf({ remoteAddress, remotePort }: TcpConnection): string {

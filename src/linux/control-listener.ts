@@ -3,8 +3,9 @@
  * byte tells which it is.
  *
  * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read;
- * a path's connection is handed to its claim only after the proof of its key. Everyone else costs a bounded amount: so many handshakes at a time, in total and per source; each has 5 s, after
- * which it is cut off whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
+ * a path's connection is handed to its claim only after the proof of its key. Everyone else costs a bounded amount: so
+ * many handshakes and unproven connections at a time, in total and per source; each has 5 s, after which it is cut off
+ * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
  * Throws: BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE.
  */
 import { once } from 'node:events';

@@ -19,12 +19,12 @@ export async function decode(
   options: DecodeOptions,
   terminal: Terminal,
 ): Promise<void> {
-  if (options.hex === undefined) return decodeCapture(file ?? '-', options, terminal);
+  if (options.hex === undefined) return decodeCapture(file, options, terminal);
   if (file !== undefined) throw new BackstayError('BS_USAGE', 'Either a file or --hex can be decoded.');
   decodeHex(options.hex, options, terminal);
 }
 
-async function decodeCapture(file: string, { json, port }: DecodeOptions, terminal: Terminal): Promise<void> {
+async function decodeCapture(file = '-', { json, port }: DecodeOptions, terminal: Terminal): Promise<void> {
   const reader = new CaptureReader();
   const decoder = new CaptureDecoder(portsOf(port));
   for await (const chunk of chunksOf(file)) {
@@ -32,7 +32,7 @@ async function decodeCapture(file: string, { json, port }: DecodeOptions, termin
       terminal.out(json ? `${JSON.stringify(findingJson(finding))}\n` : `${findingLine(finding)}\n`);
   }
   const problem = reader.end();
-  if (problem !== undefined) throw failed(file, captureProblems[problem]);
+  if (problem !== undefined) throw failed(placeOf(file), captureProblems[problem]);
 }
 
 function decodeHex(text: string, { json }: DecodeOptions, terminal: Terminal): void {
@@ -64,8 +64,12 @@ async function* chunksOf(file: string): AsyncIterable<Uint8Array> {
     yield* file === '-' ? process.stdin : createReadStream(file);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw failed(file, `The file cannot be read (${code}).`, cause);
+    throw failed(placeOf(file), `The file cannot be read (${code}).`, cause);
   }
+}
+
+function placeOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
 }
 
 const captureProblems: Record<CaptureProblem, string> = {
