@@ -56,6 +56,12 @@ export const errorCatalogue = {
       'Start it (`systemctl start backstay`, or `backstay run --config FILE`), or name its socket with --socket.',
     exitStatus: exitStatus.unavailable,
   },
+  BS_DECODE_FAILED: {
+    summary: 'What `backstay decode` was given cannot be read, is cut short or is something else.',
+    remedy:
+      'Give it a capture in pcap or pcapng, or with --hex one whole message; docs/decode.md has examples.',
+    exitStatus: exitStatus.failure,
+  },
   BS_IDENTITY_EXISTS: {
     summary: 'An identity file is already in the place where a new one was to be made.',
     remedy:

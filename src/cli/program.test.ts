@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { pcap, tcpFrame, udpFrame } from '../../test/fixtures/capture-bytes.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
 import { openApiServer } from '../api/server.ts';
 import { Journal } from '../journal/journal.ts';
+import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import { version } from '../version.ts';
 import { runCommandLine } from './program.ts';
 import { noColours } from './terminal.ts';
@@ -166,4 +168,68 @@ test('check sums up a good file, and answers a bad one with its mistakes and sta
   const missing = await backstay('check', `${file}.not`);
   assert.deepEqual([missing.status, missing.out], [3, '']);
   assert.match(missing.error, /^BS_CONFIG_UNREADABLE /);
+});
+
+const keepalive = encodeMessage(7, { type: 'keepalive' });
+
+test('decode shows what is in a capture, and what of it can be read when it is cut short', async (context) => {
+  const ends = { from: [192, 0, 2, 1], to: [198, 51, 100, 1], port: 4500 };
+  const bytes = pcap([udpFrame(ends, new Uint8Array(60).fill(1)), tcpFrame(ends, 1, keepalive)]);
+  const file = join(temporary(context), 'wan.pcap');
+  writeFileSync(file, bytes);
+  const whole = await backstay('decode', file);
+  assert.deepEqual([whole.status, whole.error], [0, '']);
+  assert.match(
+    whole.out,
+    /^2026-11-21T12:00:00\.250Z {2}192\.0\.2\.1:4500 > 198\.51\.100\.1:4500 {2}ESP spi=0x01010101 .*\n.*keepalive id=7\n$/,
+  );
+  const lines = (await backstay('decode', '--json', file)).out.trim().split('\n');
+  const [esp, message] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    [esp.kind, esp.spi, esp.iv, message.message],
+    ['esp', 0x01010101, '01'.repeat(8), 'keepalive'],
+  );
+  writeFileSync(file, bytes.subarray(0, -1));
+  const short = await backstay('decode', file);
+  assert.equal(short.status, 1);
+  assert.equal(short.out.split('\n').length, 2);
+  assert.match(short.error, /^BS_DECODE_FAILED \S+wan\.pcap: It ends in the middle of a record[^\n]+\n$/);
+});
+
+test('decode reads from standard input', () => {
+  const ends = { from: [192, 0, 2, 1], to: [198, 51, 100, 1], port: 4500 };
+  const run = (input: Uint8Array) => spawnSync(launcher, ['decode'], { input, encoding: 'utf8' });
+  const whole = run(pcap([tcpFrame(ends, 1, keepalive)]));
+  assert.deepEqual([whole.status, whole.stderr], [0, '']);
+  assert.match(whole.stdout, /keepalive id=7\n$/);
+  const nothing = run(new Uint8Array());
+  assert.deepEqual([nothing.status, nothing.stdout], [1, '']);
+  assert.match(nothing.stderr, /^BS_DECODE_FAILED standard input: There is nothing in it\. /);
+});
+
+test('decode says what it cannot decode', async (context) => {
+  const file = join(temporary(context), 'text');
+  writeFileSync(file, 'no capture');
+  assert.match(
+    (await backstay('decode', file)).error,
+    /^BS_DECODE_FAILED \S+text: It is neither pcap nor pcapng\./,
+  );
+  assert.match((await backstay('decode', `${file}.not`)).error, /^BS_DECODE_FAILED \S+: .*ENOENT/);
+  for (const words of [
+    ['-p', '70000', file],
+    ['--hex', '00', file],
+  ])
+    assert.equal((await backstay('decode', ...words)).status, 2, words.join(' '));
+});
+
+test('decode reads one message or one report from hexadecimal digits', async () => {
+  const message = await backstay('decode', '--hex', `0x${keepalive.toHex()}`);
+  assert.deepEqual(message, { status: 0, out: 'keepalive id=7\n', error: '' });
+  const report = await backstay('decode', '--json', '--hex', `01 01:0007 ${'00'.repeat(20)}`);
+  assert.equal(JSON.parse(report.out).path, 7);
+  for (const digits of ['', 'xyz', '012', keepalive.toHex().slice(2), `${keepalive.toHex()}00`]) {
+    const bad = await backstay('decode', '--hex', digits);
+    assert.deepEqual([bad.status, bad.out], [1, ''], digits);
+    assert.match(bad.error, /^BS_DECODE_FAILED --hex: /);
+  }
 });

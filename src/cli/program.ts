@@ -107,6 +107,14 @@ function addReadingCommands(program: Command, terminal: Terminal): void {
     .option('-n, --limit <count>', 'how many entries at the most (default: 100)')
     .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
     .action(async (options) => (await import('./commands/events.ts')).showEvents(options, terminal));
+  program
+    .command('decode')
+    .description('show what a capture (pcap, pcapng) has of a tunnel, or what one message says')
+    .argument('[file]', 'capture file; - or nothing for standard input')
+    .option('--hex <digits>', 'decode one control message or one path report instead')
+    .option('-p, --port <ports>', 'UDP ports of the tunnel, with commas between', '4500')
+    .option('--json', 'print JSON, one finding per line')
+    .action(async (file, options) => (await import('./commands/decode.ts')).decode(file, options, terminal));
 }
 
 function asBackstayError(error: unknown): BackstayError {

@@ -5,7 +5,12 @@
  * read; strangers are refused and counted. An address that cannot be listened on is tried again at the next change.
  */
 import { BackstayError } from '../errors.ts';
-import { type ControlListener, type HandshakeRefusal, listenControl } from '../linux/control-channel.ts';
+import {
+  type ControlListener,
+  type HandshakeRefusal,
+  type LinkClaim,
+  listenControl,
+} from '../linux/control-channel.ts';
 import type { NetworkFailure } from '../linux/network-state.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
@@ -65,6 +70,7 @@ export class ControlListeners {
         identity: this.#context.identity,
         authenticate: (fingerprint) => this.#tunnelOf(fingerprint),
         onSession: (session, tunnel) => tunnel.accept(session, family.linkIndex),
+        claimOf: (ticket) => this.#claimOf(ticket),
         onRefusal: (refusal) => this.#refused(refusal),
         farewellToStrangers: farewell,
       });
@@ -78,6 +84,14 @@ export class ControlListeners {
 
   #tunnelOf(fingerprint: string): Tunnel | undefined {
     return this.#tunnels.find((tunnel) => tunnel.config.peer.fingerprint === fingerprint);
+  }
+
+  #claimOf(ticket: Uint8Array): LinkClaim | undefined {
+    for (const { streams } of this.#tunnels) {
+      const claim = streams.claimOf(ticket);
+      if (claim !== undefined) return claim;
+    }
+    return undefined;
   }
 
   #refused(refusal: HandshakeRefusal): void {

@@ -5,7 +5,13 @@
  * throws ends the session, not the daemon.
  */
 import type { ControlSession } from '../linux/control-channel.ts';
-import { type EspKey, splitKeyMaterial } from '../tunnel/control/key-schedule.ts';
+import {
+  type EspKey,
+  type LinkCredential,
+  linkKeyRequest,
+  splitKeyMaterial,
+  splitLinkMaterial,
+} from '../tunnel/control/key-schedule.ts';
 import type { ControlLink } from '../tunnel/control/path-mapping.ts';
 import type {
   OpenedTunnel,
@@ -21,7 +27,8 @@ import type { PathEnd } from './session-words.ts';
 
 export type SessionListener = {
   opened(tunnel: OpenedTunnel, open: EspKey, seal: EspKey): void;
-  pathAdded(path: SessionPath): void;
+  /** @param credential what the path's ends prove themselves with */
+  pathAdded(path: SessionPath, credential: LinkCredential): void;
   pathGone(pathId: number, reason: PathEnd): void;
   noted(note: SessionNote): void;
   ended(end: RunEnd): void;
@@ -98,7 +105,7 @@ export class SessionRunner {
       case 'tunnelOpened':
         return this.#opened(effect.tunnel);
       case 'pathAdded':
-        return this.#listener.pathAdded(effect.path);
+        return this.#listener.pathAdded(effect.path, this.#credentialOf(effect.path.pathId));
       case 'pathRefused':
       case 'pathDropped':
         return this.#listener.pathGone(effect.pathId, effect.reason);
@@ -107,6 +114,11 @@ export class SessionRunner {
       case 'close':
         return this.#end(effect.end);
     }
+  }
+
+  #credentialOf(pathId: number): LinkCredential {
+    const { label, context, length } = linkKeyRequest(pathId);
+    return splitLinkMaterial(this.#connection.exportKey(label, context, length));
   }
 
   #opened(tunnel: OpenedTunnel): void {

@@ -6,6 +6,7 @@ import type { RunEnd } from './session-runner.ts';
 import {
   describeDialFailure,
   describeEnd,
+  describeLinkFailure,
   describeNote,
   describePathEnd,
   describeRefusal,
@@ -83,6 +84,14 @@ describe('the words for a session', () => {
       (it) => it !== 'ok',
     );
     for (const reason of ends) assert.match(describePathEnd(reason as PathEnd), /^[A-Z].*\.$/, reason);
+  });
+
+  it('say what becomes of a path without a connection of its own', () => {
+    assert.equal(
+      describeLinkFailure({ reason: 'noConnection', code: 'ECONNREFUSED' }),
+      'no connection could be made (ECONNREFUSED); it works by UDP alone',
+    );
+    assert.match(describeLinkFailure({ reason: 'wrongAnswer', code: undefined }), /; the path is dropped$/);
   });
 
   it('name what is noted', () => {

@@ -1,5 +1,5 @@
 /** Sentences for what can keep a control session from coming about, disturb it or end it. */
-import type { DialResult, RefusalReason } from '../linux/control-channel.ts';
+import type { DialResult, LinkDialResult, RefusalReason } from '../linux/control-channel.ts';
 import type { DropReason, LinkAddRefusal, OpenRefusal } from '../tunnel/control/messages.ts';
 import type { ProtocolError, SessionNote } from '../tunnel/control/session.ts';
 import type { RunEnd } from './session-runner.ts';
@@ -82,7 +82,34 @@ const strangers: Record<RefusalReason, string> = {
   noCertificate: 'it showed no key',
   wrongProtocol: 'it does not speak the control protocol',
   resumed: 'it resumed an old TLS session',
+  linkBrokenOff: "it broke a path's connection off before it was proven",
+  linkMalformed: "what it sent on a path's connection is not understood",
+  linkTooLate: "it did not prove a path's connection in time",
+  linkUnknownPath: 'it named a path that no session has',
+  linkWrongAnswer: "its answer to a path's challenge was wrong",
   unknownKey: 'no tunnel has its key; if it is a peer, put the key into `peer.fingerprint` of its tunnel',
+};
+
+/** Why a path has no connection of its own, and what becomes of the path; without a full stop. */
+export function describeLinkFailure({ reason, code }: LinkFailed): string {
+  const why = linkFailures[reason];
+  const detail = code === undefined ? why : `${why} (${code})`;
+  return reason === 'wrongAnswer' ? `${detail}; the path is dropped` : `${detail}; it works by UDP alone`;
+}
+
+type LinkFailed = Pick<Extract<LinkDialResult, { ok: false }>, 'reason' | 'code'>;
+
+const linkFailures: Record<LinkFailed['reason'], string> = {
+  aborted: 'the attempt was given up',
+  brokenOff: 'the connection was broken off',
+  malformed: 'the peer did not understand us',
+  noConnection: 'no connection could be made',
+  notUnderstood: 'what answers there does not speak our protocol',
+  timeout: 'nothing answered in time',
+  tooLate: 'our answer came too late',
+  unknownPath: 'what answers there does not know the path',
+  unspecified: 'the peer refused it without a reason that we know',
+  wrongAnswer: 'the answer to a challenge was wrong',
 };
 
 /** Why a path is gone or never came. */
@@ -95,11 +122,14 @@ export type PathEnd = DropReason | LinkAddRefusal | 'noReply';
 const pathEnds: Record<PathEnd, string> = {
   linkDown: 'A link of it is gone.',
   linkRemoved: 'A link of it was taken out of the configuration.',
-  noMoreLinks: 'The peer has no such link.',
+  noMoreLinks: 'The peer has no room for more paths.',
   noReply: 'The peer did not answer the request for it.',
+  notAuthentic: 'Its two ends did not prove themselves to each other; it is tried again in half a minute.',
   notNeeded: 'It is not needed any more.',
   refused: 'The peer refused it.',
+  unknownLink: 'The peer has no such link.',
   unspecified: 'No reason was given.',
+  wrongFamily: "The peer's link has no address of this family.",
 };
 
 const refusals: Record<OpenRefusal, string> = {
@@ -108,6 +138,7 @@ const refusals: Record<OpenRefusal, string> = {
   notResponder: 'both ends have `peer.addresses`; remove them at the end that should wait for calls',
   versionUnsupported: 'no protocol version in common; update the older end',
   busy: 'it is busy',
+  duplicate: 'another gateway with the same key has the tunnel; give one of the two an identity of its own',
   malformed: 'the request was malformed',
 };
 

@@ -13,7 +13,7 @@ import { TunnelPaths } from './tunnel-paths.ts';
 const port = 4500;
 const evidence = { silentMillis: 0, unansweredProbes: 0, roundTripMillis: 12.3456, lastHeardMillisAgo: 4 };
 
-type Told = { commands: WorkerCommand[]; events: EventDetail[]; paths: TunnelPaths };
+type Told = { commands: WorkerCommand[]; events: EventDetail[]; removed: number[]; paths: TunnelPaths };
 
 /** Paths of a tunnel over links with these rates; what the worker and the journal are told is kept. */
 function open(rates: Record<string, number | undefined>): Told {
@@ -31,7 +31,10 @@ function open(rates: Record<string, number | undefined>): Told {
     config: (name: string) => configs.find((config) => config.name === name),
     families: () => [{ linkIndex: 0, family: 4, address: parseIpAddress('192.0.2.9') }],
   } as unknown as Links;
-  return { commands, events, paths: new TunnelPaths(context, links, 0, 'sites', Object.keys(rates)) };
+  const removed: number[] = [];
+  const gone = (pathId: number) => removed.push(pathId);
+  const paths = new TunnelPaths(context, links, 0, 'sites', Object.keys(rates), gone);
+  return { commands, events, removed, paths };
 }
 
 function path(pathId: number, localLink: string, local: string, remote: string): SessionPath {
@@ -86,7 +89,7 @@ describe("a tunnel's paths", () => {
   });
 
   it('that a new session does not ask for go', () => {
-    const { events, paths } = open({ fibre: undefined, lte: undefined });
+    const { events, removed, paths } = open({ fibre: undefined, lte: undefined });
     for (const one of [first, second]) paths.add(one);
     paths.sessionOpened();
     paths.add(second);
@@ -97,6 +100,7 @@ describe("a tunnel's paths", () => {
       [1, 2],
     );
     assert.equal(events.at(-1)?.kind, 'pathRemoved');
+    assert.deepEqual(removed, [0]);
   });
 
   it('are moved when they get another address, and left alone when they do not', () => {

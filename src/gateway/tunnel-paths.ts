@@ -39,19 +39,23 @@ export class TunnelPaths {
   readonly #tunnel: number;
   readonly #name: string;
   readonly #weights: ReadonlyMap<string, number>;
+  readonly #removed: (pathId: number) => void;
   readonly #paths = new Map<number, KnownPath>();
 
+  /** @param removed called for every path that goes, whatever the reason */
   constructor(
     context: GatewayContext,
     links: Links,
     tunnel: number,
     name: string,
     linkNames: readonly string[],
+    removed: (pathId: number) => void,
   ) {
     this.#context = context;
     this.#links = links;
     this.#tunnel = tunnel;
     this.#name = name;
+    this.#removed = removed;
     this.#weights = linkWeights(linkNames.flatMap((link) => links.config(link) ?? []));
   }
 
@@ -62,6 +66,10 @@ export class TunnelPaths {
 
   get size(): number {
     return this.#paths.size;
+  }
+
+  has(pathId: number): boolean {
+    return this.#paths.has(pathId);
   }
 
   add(path: SessionPath): void {
@@ -92,6 +100,7 @@ export class TunnelPaths {
     this.#context.worker.send({ kind: 'removePath', tunnel: this.#tunnel, path: pathId });
     this.#shareLink(path.link);
     this.#context.record({ kind: 'pathRemoved', subject: this.#subject(path), evidence: { reason } });
+    this.#removed(pathId);
   }
 
   removeAll(reason: string): void {

@@ -17,13 +17,15 @@ import { createInitiator } from '../tunnel/control/initiator.ts';
 import type { EspKey } from '../tunnel/control/key-schedule.ts';
 import { type CloseReason, capability } from '../tunnel/control/messages.ts';
 import { PathNumbers } from '../tunnel/control/path-numbers.ts';
+import { PeerRuns } from '../tunnel/control/peer-runs.ts';
 import { createResponder } from '../tunnel/control/responder.ts';
-import { defaultSessionTiming, type OpenedTunnel } from '../tunnel/control/session.ts';
+import { defaultSessionTiming, type OpenedTunnel, type SessionPath } from '../tunnel/control/session.ts';
 import type { SessionMachine } from '../tunnel/control/session-machine.ts';
 import { Associations, type SpiPool } from './associations.ts';
 import { classRule } from './class-rule.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import type { Links } from './links.ts';
+import { type PathSecret, PathStreams } from './path-streams.ts';
 import { type RunEnd, SessionRunner } from './session-runner.ts';
 import { describeEnd, describeNote, describePathEnd, describeUnmet } from './session-words.ts';
 import { TunnelPaths } from './tunnel-paths.ts';
@@ -60,6 +62,7 @@ export class Tunnel {
   readonly config: TunnelConfig;
   readonly role: 'initiator' | 'responder';
   readonly paths: TunnelPaths;
+  readonly streams: PathStreams;
   readonly counters = openCounters(tunnelCounters);
   readonly standing: TunnelStanding;
   generation = 0;
@@ -81,7 +84,7 @@ export class Tunnel {
   readonly #mtuAgreed: () => void;
   readonly #sessions = new Set<SessionRunner>();
   #current: SessionRunner | undefined;
-  #peerInstance: string | undefined;
+  readonly #peerRuns = new PeerRuns();
   #staleTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -97,7 +100,9 @@ export class Tunnel {
     this.#wantsSession = parts.wantsSession;
     this.#mtuAgreed = parts.mtuAgreed;
     this.#associations = new Associations(parts.context, parts.spis, id, config.name);
-    this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links);
+    this.streams = new PathStreams(parts.context, config.name);
+    const removed = (pathId: number) => this.streams.forget(pathId);
+    this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links, removed);
     this.#addToWorker(device);
   }
 
@@ -130,6 +135,7 @@ export class Tunnel {
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         sessionLinkIndex,
+        isReplaced: (instance) => this.#current !== undefined && this.#peerRuns.isReplaced(instance),
       });
     this.#run(connection, create, (end) => {
       if (end !== undefined && journalledEnds.has(end.kind)) this.#sessionError(end);
@@ -188,6 +194,7 @@ export class Tunnel {
     clearTimeout(this.#staleTimer);
     this.#associations.clear();
     this.paths.removeAll('The tunnel was closed.');
+    this.streams.clear();
     this.#context.worker.send({ kind: 'removeTunnel', tunnel: this.id });
   }
 
@@ -216,15 +223,19 @@ export class Tunnel {
   ): void {
     const spi = this.#spis.take();
     let isOpen = false;
+    let instance: Uint8Array = new Uint8Array();
     const links = this.#links.controlLinks(this.config.links);
     const runner: SessionRunner = new SessionRunner(connection, create(spi), links, {
       opened: (opened, open, seal) => {
         isOpen = true;
+        instance = opened.tunnelInstance;
         this.#opened(runner, opened, open, seal);
         settled(undefined);
       },
-      pathAdded: (path) => this.paths.add(path),
+      pathAdded: (path, credential) =>
+        this.#pathAdded(runner, path, { ...credential, tunnelInstance: instance }),
       pathGone: (pathId, reason) => {
+        this.streams.forget(pathId);
         this.paths.remove(pathId, describePathEnd(reason));
         this.#judge();
       },
@@ -243,11 +254,22 @@ export class Tunnel {
     runner.start();
   }
 
+  /** A new path of ours waits for its proof; one that carries is not interrupted for a new session's. */
+  #pathAdded(runner: SessionRunner, path: SessionPath, secret: PathSecret): void {
+    const { pathId } = path;
+    if (path.role === 'responder' || this.paths.has(pathId)) this.paths.add(path);
+    if (path.role === 'responder') return this.streams.expect(path, secret);
+    this.streams.prove(path, secret, {
+      join: () => this.paths.add(path),
+      refuted: () => runner.handle({ type: 'pathRefuted', pathId }),
+    });
+  }
+
   #opened(runner: SessionRunner, opened: OpenedTunnel, open: EspKey, seal: EspKey): void {
     const previous = this.#current;
     this.#current = runner;
     this.peerAddress = runner.remote;
-    this.#meetInstance(opened);
+    const isAnotherRun = this.#meetInstance(opened);
     this.#expectPaths();
     const finishChecksums = (opened.capabilities & capability.unfinishedChecksums) === 0;
     this.#associations.install(opened, open, seal, finishChecksums, this.config.rekey.packets);
@@ -258,7 +280,7 @@ export class Tunnel {
     }
     this.rekeyedAtMillis = monotonicMillis();
     if (previous !== undefined && previous !== runner) {
-      previous.handle({ type: 'close', reason: 'rekeyed' });
+      previous.handle({ type: 'close', reason: isAnotherRun ? 'replaced' : 'rekeyed' });
     }
     if (this.standing.state === 'up') {
       const evidence = { generation: opened.generation, reason: 'new session' };
@@ -275,15 +297,15 @@ export class Tunnel {
     }, STALE_PATHS_MILLIS);
   }
 
-  /** A peer that started anew knows nothing of the paths that there were. */
-  #meetInstance(opened: OpenedTunnel): void {
-    if (opened.role !== 'responder') return;
-    const instance = Buffer.from(opened.tunnelInstance).toString('hex');
-    if (this.#peerInstance !== undefined && this.#peerInstance !== instance) {
-      this.paths.removeAll('The peer started anew.');
-      this.standing.down('The peer started anew.');
-    }
-    this.#peerInstance = instance;
+  /** A peer that started anew knows nothing of the paths that there were. @returns whether it did */
+  #meetInstance(opened: OpenedTunnel): boolean {
+    if (opened.role !== 'responder') return false;
+    const isAnotherRun = this.#peerRuns.meet(opened.tunnelInstance);
+    if (!isAnotherRun) return false;
+    this.paths.removeAll('The peer started anew.');
+    this.streams.clear();
+    this.standing.down('The peer started anew.');
+    return true;
   }
 
   #ended(runner: SessionRunner, end: RunEnd): void {
@@ -300,6 +322,7 @@ export class Tunnel {
   #peerLeft(): void {
     this.#associations.clear();
     this.paths.removeAll('The peer shut down.');
+    this.streams.clear();
     this.standing.down('The peer shut down.');
   }
 

@@ -150,6 +150,23 @@ const golden: readonly [EventDetail, string][] = [
     'Path 2 of head-office over lte has another remote address: 203.0.113.5:4500 became 203.0.113.9:61022.',
   ],
   [
+    { kind: 'pathProven', subject: path, evidence: { local: '10.0.0.2', remote: '198.51.100.1:4500' } },
+    'Path 2 of head-office over lte was proven over TCP: 10.0.0.2 to 198.51.100.1:4500.',
+  ],
+  [
+    {
+      kind: 'pathUnproven',
+      subject: path,
+      evidence: {
+        local: '10.0.0.2',
+        remote: '198.51.100.1:4500',
+        outcome: 'timeout',
+        reason: 'nothing answered in time; it works by UDP alone',
+      },
+    },
+    'Path 2 of head-office over lte was not proven over TCP from 10.0.0.2 to 198.51.100.1:4500: nothing answered in time; it works by UDP alone.',
+  ],
+  [
     {
       kind: 'peerRefused',
       subject: peer,

@@ -80,6 +80,12 @@ function predicate(event: JournalEvent): string {
     }
     case 'pathMoved':
       return `has another remote address: ${event.evidence.before} became ${event.evidence.after}`;
+    case 'pathProven':
+      return `was proven over TCP: ${event.evidence.local} to ${event.evidence.remote}`;
+    case 'pathUnproven': {
+      const { local, remote, reason } = event.evidence;
+      return `was not proven over TCP from ${local} to ${remote}: ${reason}`;
+    }
     case 'peerRefused': {
       const key = event.evidence.fingerprint === undefined ? '' : ` (key ${event.evidence.fingerprint})`;
       return `was refused: ${event.evidence.reason}${key}`;

@@ -75,7 +75,13 @@ type PathHappening =
     >
   | Happening<'pathSuspect', PathSubject, PathEvidence>
   | Happening<'pathDown', PathSubject, PathEvidence & { reason?: string }>
-  | Happening<'pathMoved', PathSubject, { before: string; after: string }>;
+  | Happening<'pathMoved', PathSubject, { before: string; after: string }>
+  | Happening<'pathProven', PathSubject, { local: string; remote: string }>
+  | Happening<
+      'pathUnproven',
+      PathSubject,
+      { local: string; remote: string; outcome: string; reason: string }
+    >;
 
 type PeerHappening =
   | Happening<'peerRefused', PeerSubject, { reason: string; fingerprint?: string }>
@@ -110,8 +116,10 @@ export const eventCatalogue = {
   pathAdded: { severity: 'info', fromStrangers: false },
   pathDown: { severity: 'warning', fromStrangers: false },
   pathMoved: { severity: 'notice', fromStrangers: false },
+  pathProven: { severity: 'info', fromStrangers: false },
   pathRemoved: { severity: 'info', fromStrangers: false },
   pathSuspect: { severity: 'info', fromStrangers: false },
+  pathUnproven: { severity: 'warning', fromStrangers: false },
   pathUp: { severity: 'notice', fromStrangers: false },
   peerRefused: { severity: 'warning', fromStrangers: true },
   rekeyFailed: { severity: 'warning', fromStrangers: false },

@@ -13,9 +13,9 @@ import {
   type ListenOptions,
   listenControl,
 } from './control-channel.ts';
-import { maxQueuedBytes } from './control-session.ts';
 import { tlsOptions } from './control-tls.ts';
 import { generateIdentity } from './identity.ts';
+import { maxQueuedBytes } from './tcp-connection.ts';
 
 const loopback = parseIpAddress('127.0.0.1')!;
 const responder = generateIdentity();
@@ -49,6 +49,7 @@ async function listening(changes: Partial<ListenOptions<string>> = {}): Promise<
       session.onData((bytes) => received.push(bytes));
       accepted.push({ session, peer, received });
     },
+    claimOf: () => undefined,
     onRefusal: (refusal) => refusals.push(refusal),
     ...changes,
   });

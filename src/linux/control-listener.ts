@@ -1,9 +1,11 @@
 /**
- * Waits for initiators on one address of one link.
+ * Waits for initiators on one address of one link: for their sessions, and for the own connections of their paths. The first
+ * byte tells which it is.
  *
- * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read.
- * Everyone else costs a bounded amount: so many handshakes at a time, in total and per source; each has 5 s, after
- * which it is cut off whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
+ * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read;
+ * a path's connection is handed to its claim only after the proof of its key. Everyone else costs a bounded amount: so
+ * many handshakes and unproven connections at a time, in total and per source; each has 5 s, after which it is cut off
+ * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
  * Throws: BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE.
  */
 import { once } from 'node:events';
@@ -11,7 +13,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { BackstayError } from '../errors.ts';
 import { type Endpoint, formatEndpoint, type IpAddress } from '../network/ip-address.ts';
-import { type ControlSession, closeSoon, openControlSession } from './control-session.ts';
+import { bundleMarker } from '../tunnel/control/bundle-header.ts';
+import type { ExaminerRefusal } from '../tunnel/control/link-examiner.ts';
+import { type ControlSession, openControlSession } from './control-session.ts';
 import { presentedKey, tlsOptions } from './control-tls.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { HandshakeAdmission, sourceOf } from './handshake-admission.ts';
@@ -22,6 +26,8 @@ import {
   type RefusalReason,
 } from './handshake-refusals.ts';
 import type { Identity } from './identity.ts';
+import { examineLink, type LinkClaim } from './link-connection.ts';
+import { closeSoon } from './tcp-connection.ts';
 
 export type ListenLimits = {
   readonly maxPending: number;
@@ -47,6 +53,8 @@ export type ListenOptions<Peer> = {
   /** Who has this key; undefined for a stranger. */
   authenticate(fingerprint: Fingerprint): Peer | undefined;
   onSession(session: ControlSession, peer: Peer): void;
+  /** The path that a ticket stands for at the moment; undefined for a stranger's. */
+  claimOf(ticket: Uint8Array): LinkClaim | undefined;
   onRefusal(refusal: HandshakeRefusal): void;
   /** Sent to a stranger before the connection ends, so that his operator is told. */
   readonly farewellToStrangers?: Uint8Array;
@@ -67,7 +75,16 @@ export async function listenControl<Peer>(options: ListenOptions<Peer>): Promise
   return listener;
 }
 
-type PendingHandshake = { readonly source: string; isRefused: boolean; readonly settle: () => void };
+type PendingHandshake = {
+  readonly source: string;
+  readonly settle: () => void;
+  isRefused: boolean;
+  /** Ends what is under way with an answer, where there is one to give. */
+  expire: (() => void) | undefined;
+};
+
+/** Of the marker before every bundle message; a TLS handshake begins with 0x16 (RFC 8446, 5.1). */
+const markerFirst = bundleMarker >>> 24;
 
 class Listener<Peer> implements ControlListener {
   readonly #options: ListenOptions<Peer>;
@@ -145,21 +162,44 @@ class Listener<Peer> implements ControlListener {
       this.#pending.delete(key);
       admission.release();
     };
-    const pending: PendingHandshake = { source, isRefused: false, settle };
-    const deadline = setTimeout(() => {
-      this.#tell(pending, 'handshakeTimeout');
-      socket.destroy();
-    }, this.#limits.handshakeTimeoutMillis);
+    const pending: PendingHandshake = { source, settle, isRefused: false, expire: undefined };
+    const deadline = setTimeout(() => this.#expired(socket, pending), this.#limits.handshakeTimeoutMillis);
     this.#pending.set(key, pending);
     this.#connections.add(socket);
     socket.once('close', () => this.#closed(socket, key, pending));
-    this.#tls.emit('connection', socket);
+    socket.once('readable', () => this.#begun(socket, pending));
+  }
+
+  #begun(socket: Socket, pending: PendingHandshake): void {
+    const first: Buffer | null = socket.read();
+    // It ended without a word.
+    if (first === null) return;
+    socket.unshift(first);
+    if (first[0] === markerFirst) this.#examine(socket, pending);
+    else this.#tls.emit('connection', socket);
+  }
+
+  #examine(socket: Socket, pending: PendingHandshake): void {
+    pending.expire = examineLink(socket, {
+      claimOf: (ticket) => this.#options.claimOf(ticket),
+      ended: (result) => {
+        if (result === 'passed') pending.settle();
+        else this.#tell(pending, linkRefusals[result]);
+      },
+    });
+  }
+
+  #expired(socket: Socket, pending: PendingHandshake): void {
+    if (pending.expire !== undefined) return pending.expire();
+    this.#tell(pending, 'handshakeTimeout');
+    socket.destroy();
   }
 
   #closed(socket: Socket, key: string, pending: PendingHandshake): void {
     this.#connections.delete(socket);
     if (this.#pending.get(key) !== pending) return;
-    this.#tell(pending, 'handshakeFailed', { code: 'ECONNRESET' });
+    if (pending.expire === undefined) this.#tell(pending, 'handshakeFailed', { code: 'ECONNRESET' });
+    else this.#tell(pending, 'linkBrokenOff');
     pending.settle();
   }
 
@@ -222,6 +262,13 @@ class Listener<Peer> implements ControlListener {
     });
   }
 }
+
+const linkRefusals: Record<ExaminerRefusal, RefusalReason> = {
+  malformed: 'linkMalformed',
+  tooLate: 'linkTooLate',
+  unknownPath: 'linkUnknownPath',
+  wrongAnswer: 'linkWrongAnswer',
+};
 
 /** TLS gives its own object for a connection; what both objects know is where it comes from. */
 function connectionKey(socket: Socket): string {

@@ -13,7 +13,12 @@ export type RefusalReason =
   | 'noCertificate'
   | 'wrongProtocol'
   | 'resumed'
-  | 'unknownKey';
+  | 'unknownKey'
+  | 'linkBrokenOff'
+  | 'linkMalformed'
+  | 'linkTooLate'
+  | 'linkUnknownPath'
+  | 'linkWrongAnswer';
 
 export type HandshakeRefusal = {
   /** An IPv4 address, an IPv6 /64, or "others". */

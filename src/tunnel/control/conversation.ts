@@ -121,6 +121,11 @@ export class Conversation {
       case 'linkAddReply':
       case 'keepaliveReply':
         return this.#matchReply(messageId, message);
+      case 'linkAuthenticateRequest':
+      case 'linkAuthenticateChallenge':
+      case 'linkAuthenticateResponse':
+      case 'linkAuthenticateResult':
+        return errorOf({ kind: 'outOfOrder', message: message.type });
     }
     if (messageId <= this.#lastHeardId) return errorOf({ kind: 'staleMessageId', messageId });
     this.#lastHeardId = messageId;

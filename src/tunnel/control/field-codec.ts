@@ -24,6 +24,9 @@ export const fieldType = {
   wantedLinkIndex: 14,
   endpoint: 15,
   reason: 16,
+  linkTicket: 17,
+  challenge: 18,
+  proof: 19,
 } as const;
 
 export type FieldName = keyof typeof fieldType;

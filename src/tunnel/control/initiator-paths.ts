@@ -2,7 +2,8 @@
  * The initiator's paths of one session: which are asked for, which stand, which go.
  *
  *     asking ──reply ok──▶ standing ──address changes──▶ asking
- *        └──refused, no reply──▶ (none)      └──not wanted any more──▶ retiring ──nothing asked for──▶ (none)
+ *        └──refused, no reply──▶ (none)      ├──not wanted any more──▶ retiring ──nothing asked for──▶ (none)
+ *                                            └──a wrong proof──▶ (none, for a pause)
  *
  * Contract: paths of links that are gone are dropped at once; paths that only the new mapping does not want any more
  * stay until every new one is answered (make before break).
@@ -23,9 +24,17 @@ type Path = {
   isRetiring: boolean;
 };
 
+/**
+ * A wrong proof may be one forged packet: the path must come back by itself, and whoever forges must not make the two ends
+ * add and drop paths without a pause.
+ */
+const refutedPauseMillis = 30_000;
+
 export class InitiatorPaths {
   readonly #numbers: PathNumbers;
   readonly #paths = new Map<number, Path>();
+  /** When paths that were refuted are asked for again. */
+  readonly #resting = new Map<number, number>();
   #links: readonly ControlLink[];
   /** Undefined until the tunnel is open. */
   #remotes: readonly LinkAddress[] | undefined;
@@ -72,6 +81,25 @@ export class InitiatorPaths {
     return path.isStanding ? [{ type: 'pathDropped', pathId, reason }] : [];
   }
 
+  /** The path is dropped on both sides; it is asked for again after a pause. */
+  refuted(pathId: number, talk: Conversation, nowMillis: number): SessionEffect[] {
+    const path = this.#paths.get(pathId);
+    if (path === undefined) return [];
+    this.#resting.set(pathId, nowMillis + refutedPauseMillis);
+    return [...this.#drop(path, 'notAuthentic', talk), ...this.#retire(talk)];
+  }
+
+  tick(talk: Conversation, nowMillis: number): SessionEffect[] {
+    const rested = [...this.#resting].filter(([, deadline]) => deadline <= nowMillis);
+    for (const [pathId] of rested) this.#resting.delete(pathId);
+    if (rested.length === 0 || this.#remotes === undefined) return [];
+    return this.#plan(this.#remotes, talk, nowMillis);
+  }
+
+  nextDeadline(): number {
+    return Math.min(...this.#resting.values());
+  }
+
   #plan(remotes: readonly LinkAddress[], talk: Conversation, nowMillis: number): SessionEffect[] {
     const existing = [...this.#paths.values()]
       .filter((path) => !path.isRetiring)
@@ -90,6 +118,7 @@ export class InitiatorPaths {
 
   #ask(pair: PathPair, talk: Conversation, nowMillis: number): SessionEffect[] {
     const pathId = this.#numbers.numberOf(placeOf(pair));
+    if (this.#resting.has(pathId)) return [];
     const path = this.#paths.get(pathId);
     if (path !== undefined) path.isRetiring = false;
     if (path !== undefined && hasSameAddresses(path.pair, pair)) return [];

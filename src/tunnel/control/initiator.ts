@@ -4,8 +4,8 @@
  *     opening ──Tunnel_Open_Reply {ok}──▶ open ──Link_Add_Reply, Link_Drop, Link_List, links changed──▶ open
  *        └──refusal, or no reply in time──▶ (ended)
  *
- * Contract: a path that could not be had is asked for again when the links of either side change, not before; the
- * tunnel works on with the others. Source: seed rows S4.3 to S4.5 and S4.11, figure 12.
+ * Contract: a path that could not be had is asked for again when the links of either side change, not before, and one
+ * whose ends did not prove themselves after a pause; the tunnel works on with the others. Source: seed rows S4.3 to S4.5 and S4.11, figure 12.
  */
 import type { Endpoint } from '../../network/ip-address.ts';
 import type { Conversation } from './conversation.ts';
@@ -129,8 +129,12 @@ class Initiator implements SessionPart {
     return this.#paths.linksChanged(links, this.#talk, nowMillis);
   }
 
-  tick(): SessionEffect[] {
-    return [];
+  pathRefuted(pathId: number, nowMillis: number): SessionEffect[] {
+    return this.#paths.refuted(pathId, this.#talk, nowMillis);
+  }
+
+  tick(nowMillis: number): SessionEffect[] {
+    return this.#paths.tick(this.#talk, nowMillis);
   }
 
   lastWords(_error: ProtocolError): SessionEffect[] {
@@ -138,7 +142,7 @@ class Initiator implements SessionPart {
   }
 
   nextDeadline(): number {
-    return Infinity;
+    return this.#paths.nextDeadline();
   }
 
   #opened(reply: AcceptedOpen, nowMillis: number): SessionEffect[] {

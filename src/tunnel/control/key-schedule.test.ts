@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { openingKey, sealingKey, splitKeyMaterial } from './key-schedule.ts';
+import {
+  linkKeyRequest,
+  openingKey,
+  sealingKey,
+  splitKeyMaterial,
+  splitLinkMaterial,
+} from './key-schedule.ts';
 
 const one = 0x11223344;
 const other = 0x55667788;
@@ -35,5 +41,15 @@ describe('key schedule', () => {
     const { key, salt } = splitKeyMaterial(material);
     assert.deepEqual([key.length, key[31], [...salt]], [32, 31, [32, 33, 34, 35]]);
     assert.throws(() => splitKeyMaterial(material.subarray(1)), RangeError);
+  });
+
+  it("asks for a path's key and ticket under a label of its own, another one for each path", () => {
+    const { label, context, length } = linkKeyRequest(0x0102);
+    assert.deepEqual([label, context.toHex(), length], ['EXPORTER-backstay-link', '0102', 48]);
+    assert.notEqual(label, sealingKey('initiator', one).label);
+    const material = Uint8Array.from({ length: 48 }, (_, index) => index);
+    const { key, ticket } = splitLinkMaterial(material);
+    assert.deepEqual([key.length, key[31], ticket.length, ticket[0]], [32, 31, 16, 32]);
+    assert.throws(() => splitLinkMaterial(material.subarray(1)), RangeError);
   });
 });

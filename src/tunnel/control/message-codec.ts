@@ -11,15 +11,20 @@ import type { Frame } from './deframer.ts';
 import { type FieldName, type FieldProblem, FieldReader, FieldWriter } from './field-codec.ts';
 import {
   type ControlMessage,
+  challengeBytes,
   closeReason,
   dropReason,
   type LinkAddReply,
   type LinkAddress,
+  type LinkAuthenticateResult,
   linkAddResult,
+  linkAuthenticateResult,
+  linkTicketBytes,
   messageType,
   minInnerMtu,
   minSpi,
   openResult,
+  proofBytes,
   type TunnelOpenReply,
   type TunnelOpenRequest,
   tunnelInstanceBytes,
@@ -69,6 +74,20 @@ function encodeBody(message: ControlMessage): Uint8Array {
     case 'keepalive':
     case 'keepaliveReply':
       return writer.body();
+    case 'linkAuthenticateRequest':
+      return writer
+        .bytes('linkTicket', message.ticket)
+        .uint16('pathId', message.pathId)
+        .bytes('challenge', message.challenge)
+        .body();
+    case 'linkAuthenticateChallenge':
+      return writer.bytes('challenge', message.challenge).body();
+    case 'linkAuthenticateResponse':
+      return writer.bytes('proof', message.proof).body();
+    case 'linkAuthenticateResult':
+      writer.uint8('result', linkAuthenticateResult[message.result]);
+      if (message.result === 'ok') writer.bytes('proof', message.proof);
+      return writer.body();
   }
 }
 
@@ -96,6 +115,19 @@ function decodeBody(type: keyof typeof messageType, reader: FieldReader): Contro
     case 'keepalive':
     case 'keepaliveReply':
       return { type };
+    case 'linkAuthenticateRequest':
+      return {
+        type,
+        ticket: reader.bytes('linkTicket', linkTicketBytes),
+        pathId: reader.uint16('pathId'),
+        challenge: reader.bytes('challenge', challengeBytes),
+      };
+    case 'linkAuthenticateChallenge':
+      return { type, challenge: reader.bytes('challenge', challengeBytes) };
+    case 'linkAuthenticateResponse':
+      return { type, proof: reader.bytes('proof', proofBytes) };
+    case 'linkAuthenticateResult':
+      return readLinkAuthenticateResult(reader);
   }
 }
 
@@ -164,6 +196,12 @@ function readLinkAddReply(reader: FieldReader): LinkAddReply {
     result,
     endpoint: readEndpoint(reader, 'endpoint', reader.bytes('endpoint', 6, 18)),
   };
+}
+
+function readLinkAuthenticateResult(reader: FieldReader): LinkAuthenticateResult {
+  const type = 'linkAuthenticateResult';
+  const result = code(linkAuthenticateResult, reader.uint8('result'));
+  return result === 'ok' ? { type, result, proof: reader.bytes('proof', proofBytes) } : { type, result };
 }
 
 function writeLinks(writer: FieldWriter, links: readonly LinkAddress[]): FieldWriter {

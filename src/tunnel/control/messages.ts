@@ -20,6 +20,10 @@ export const messageType = {
   keepalive: 7,
   keepaliveReply: 8,
   linkList: 9,
+  linkAuthenticateRequest: 10,
+  linkAuthenticateChallenge: 11,
+  linkAuthenticateResponse: 12,
+  linkAuthenticateResult: 13,
 } as const;
 
 export const openResult = {
@@ -30,11 +34,42 @@ export const openResult = {
   versionUnsupported: 4,
   busy: 5,
   malformed: 6,
+  /** Another gateway with the same key has the tunnel. */
+  duplicate: 7,
 } as const;
 
-export const linkAddResult = { unspecified: 0, ok: 1, noMoreLinks: 2, refused: 3 } as const;
+export const linkAddResult = {
+  unspecified: 0,
+  ok: 1,
+  /** The responder holds as many paths as it can. */
+  noMoreLinks: 2,
+  /** For a reason that has no code of its own. */
+  refused: 3,
+  /** The responder has no link of that number, or it is down. */
+  unknownLink: 4,
+  /** The link has no address of the source address's family. */
+  wrongFamily: 5,
+} as const;
 
-export const dropReason = { unspecified: 0, linkDown: 1, linkRemoved: 2, notNeeded: 3 } as const;
+export const linkAuthenticateResult = {
+  unspecified: 0,
+  ok: 1,
+  /** No session has such a path. */
+  unknownPath: 2,
+  wrongAnswer: 3,
+  tooLate: 4,
+  /** What came cannot be read, or has no place at that point. */
+  malformed: 5,
+} as const;
+
+export const dropReason = {
+  unspecified: 0,
+  linkDown: 1,
+  linkRemoved: 2,
+  notNeeded: 3,
+  /** Its two ends could not prove themselves to each other. */
+  notAuthentic: 4,
+} as const;
 
 export const closeReason = {
   unspecified: 0,
@@ -59,9 +94,17 @@ export const minSpi = 256;
 export const minInnerMtu = 576;
 
 export const tunnelInstanceBytes = 16;
+export const linkTicketBytes = 16;
+export const challengeBytes = 32;
+/** HMAC-SHA-256. */
+export const proofBytes = 32;
+
+/** Three times the longest link message, so that later versions may add fields; a stranger can make us hold so much. */
+export const maxLinkMessageBytes = 256;
 
 export type OpenRefusal = Exclude<keyof typeof openResult, 'ok'>;
 export type LinkAddRefusal = Exclude<keyof typeof linkAddResult, 'ok'>;
+export type LinkAuthenticateRefusal = Exclude<keyof typeof linkAuthenticateResult, 'ok'>;
 export type DropReason = keyof typeof dropReason;
 export type CloseReason = keyof typeof closeReason;
 
@@ -127,7 +170,37 @@ export type Keepalive = { readonly type: 'keepalive' };
 
 export type KeepaliveReply = { readonly type: 'keepaliveReply' };
 
+/** The first message on a path's own connection. */
+export type LinkAuthenticateRequest = {
+  readonly type: 'linkAuthenticateRequest';
+  /** From the exporter of the session that the path was added in: tells which one that is. */
+  readonly ticket: Uint8Array;
+  readonly pathId: number;
+  readonly challenge: Uint8Array;
+};
+
+export type LinkAuthenticateChallenge = {
+  readonly type: 'linkAuthenticateChallenge';
+  readonly challenge: Uint8Array;
+};
+
+export type LinkAuthenticateResponse = {
+  readonly type: 'linkAuthenticateResponse';
+  readonly proof: Uint8Array;
+};
+
+export type LinkAuthenticateResult =
+  | { readonly type: 'linkAuthenticateResult'; readonly result: 'ok'; readonly proof: Uint8Array }
+  | { readonly type: 'linkAuthenticateResult'; readonly result: LinkAuthenticateRefusal };
+
+/** These travel on a path's own connection, the others in the session. */
+export type LinkMessage =
+  | LinkAuthenticateRequest
+  | LinkAuthenticateChallenge
+  | LinkAuthenticateResponse
+  | LinkAuthenticateResult;
+
 export type RequestMessage = TunnelOpenRequest | LinkAddRequest | Keepalive;
 export type ReplyMessage = TunnelOpenReply | LinkAddReply | KeepaliveReply;
 export type NoticeMessage = LinkDrop | LinkList | TunnelClose;
-export type ControlMessage = RequestMessage | ReplyMessage | NoticeMessage;
+export type ControlMessage = RequestMessage | ReplyMessage | NoticeMessage | LinkMessage;

@@ -11,6 +11,7 @@ import type { Endpoint } from '../../network/ip-address.ts';
 import type { Conversation } from './conversation.ts';
 import { openingKey, sealingKey } from './key-schedule.ts';
 import {
+  type LinkAddRefusal,
   type LinkAddReply,
   type LinkAddRequest,
   type LinkAddress,
@@ -42,6 +43,8 @@ import {
 export type ResponderSettings = {
   /** What a request for this tunnel is to be answered. */
   readonly verdict: 'ok' | Extract<OpenRefusal, 'unknownPeer' | 'notResponder' | 'busy'>;
+  /** Whether another instance has taken the tunnel over from this one, and holds it now. */
+  readonly isReplaced?: (tunnelInstance: Uint8Array) => boolean;
   /** Not used by another association of this gateway. */
   readonly inboundSpi: number;
   readonly capabilities: number;
@@ -115,6 +118,11 @@ class Responder implements SessionPart {
     ];
   }
 
+  /** Who called the path's connection may be anybody: only the initiator can tell that a wrong answer was the responder's. */
+  pathRefuted(): SessionEffect[] {
+    return [];
+  }
+
   tick(nowMillis: number): SessionEffect[] {
     return nowMillis < this.#openDeadlineMillis ? [] : [endEffect({ kind: 'noRequest' })];
   }
@@ -134,6 +142,7 @@ class Responder implements SessionPart {
     const isVersionCommon = version >= Math.max(protocolVersion.min, request.versionMin);
     const { verdict, inboundSpi, innerMtu, capabilities, sessionLinkIndex } = this.#settings;
     if (verdict !== 'ok') return this.#refuse(messageId, verdict);
+    if (this.#settings.isReplaced?.(request.tunnelInstance)) return this.#refuse(messageId, 'duplicate');
     if (!isVersionCommon) return this.#refuse(messageId, 'versionUnsupported');
 
     this.#isOpen = true;
@@ -178,13 +187,21 @@ class Responder implements SessionPart {
     const { pathId, sourceAddress: claimedRemote } = request;
     const link = this.#links.find((candidate) => candidate.index === request.wantedLinkIndex);
     const hasRoom = this.#paths.has(pathId) || this.#paths.size < maxPaths;
-    if (link === undefined || !hasRoom) return [this.#replyTo(messageId, { pathId, result: 'noMoreLinks' })];
-
+    if (!hasRoom) return this.#refusePath(messageId, pathId, 'noMoreLinks');
+    if (link === undefined) return this.#refusePath(messageId, pathId, 'unknownLink');
     const local = endpointOf(link, claimedRemote.family);
-    if (local === undefined) return [this.#replyTo(messageId, { pathId, result: 'refused' })];
+    if (local === undefined) return this.#refusePath(messageId, pathId, 'wrongFamily');
     const path: ResponderPath = { role: 'responder', pathId, localLink: link.name, local, claimedRemote };
     this.#paths.set(pathId, path);
     return [{ type: 'pathAdded', path }, this.#replyTo(messageId, { pathId, result: 'ok', endpoint: local })];
+  }
+
+  /** A path that stood and was to change goes: the initiator takes it for gone. */
+  #refusePath(messageId: number, pathId: number, result: LinkAddRefusal): SessionEffect[] {
+    const dropped: SessionEffect[] = this.#paths.delete(pathId)
+      ? [{ type: 'pathDropped', pathId, reason: 'notNeeded' }]
+      : [];
+    return [...dropped, this.#replyTo(messageId, { pathId, result })];
   }
 
   #dropPath({ pathId, reason }: LinkDrop): SessionEffect[] {

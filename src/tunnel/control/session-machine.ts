@@ -25,6 +25,7 @@ export type SessionPart = {
   reply(request: RequestMessage, reply: ReplyMessage, nowMillis: number): SessionEffect[];
   noReply(request: RequestMessage, nowMillis: number): SessionEffect[];
   linksChanged(links: readonly ControlLink[], nowMillis: number): SessionEffect[];
+  pathRefuted(pathId: number, nowMillis: number): SessionEffect[];
   tick(nowMillis: number): SessionEffect[];
   /** What the role still has to say about a protocol error before the session ends. */
   lastWords(error: ProtocolError): SessionEffect[];
@@ -66,6 +67,8 @@ export class SessionMachine {
         return yield* this.#receive(event.bytes, nowMillis);
       case 'linksChanged':
         return yield* this.#part.linksChanged(event.links, nowMillis);
+      case 'pathRefuted':
+        return yield* this.#part.pathRefuted(event.pathId, nowMillis);
       case 'close':
         if (this.#talk !== undefined)
           yield sendEffect(this.#talk.notice({ type: 'tunnelClose', reason: event.reason }));

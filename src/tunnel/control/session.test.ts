@@ -4,11 +4,13 @@ import fc from 'fast-check';
 import { anyMessage } from '../../../test/fixtures/control-messages.ts';
 import { type Endpoint, parseEndpoint, parseIpAddress } from '../../network/ip-address.ts';
 import { encodeBundle } from './bundle-header.ts';
+import { Deframer } from './deframer.ts';
 import { createInitiator, type InitiatorSettings } from './initiator.ts';
-import { encodeMessage } from './message-codec.ts';
+import { decodeMessage, encodeMessage } from './message-codec.ts';
 import type { ControlMessage } from './messages.ts';
 import type { ControlLink } from './path-mapping.ts';
 import { PathNumbers } from './path-numbers.ts';
+import { PeerRuns } from './peer-runs.ts';
 import { createResponder, type ResponderSettings } from './responder.ts';
 import { maxPaths, type SessionEffect, type SessionEnd, type SessionEvent } from './session.ts';
 import type { SessionMachine } from './session-machine.ts';
@@ -279,6 +281,55 @@ describe('links that come and go', () => {
     assert.equal(endOf(exchange.responder), undefined);
   });
 
+  it('are refused with the reason: no such link, no such family, no room', () => {
+    const exchange = new Exchange().open();
+    const [v4, v6] = [parseIpAddress('192.0.2.9')!, parseIpAddress('2001:db8::1')!];
+    const requests: [number, number, typeof v4][] = [
+      [9, 77, v4],
+      [9, 0, v6],
+      ...Array.from({ length: maxPaths - 1 }, (_, index): [number, number, typeof v4] => [10 + index, 0, v4]),
+    ];
+    const results = requests.map(([pathId, wantedLinkIndex, sourceAddress], index) => {
+      const request = { type: 'linkAddRequest', pathId, wantedLinkIndex, sourceAddress } as const;
+      const reply = exchange.say(exchange.responder, request, 1000 + index).at(-1);
+      assert.ok(reply?.type === 'send');
+      const [frame] = new Deframer().push(reply.bytes).frames;
+      const decoded = decodeMessage(frame!);
+      return decoded.ok && decoded.message.type === 'linkAddReply' ? decoded.message.result : 'none';
+    });
+    assert.deepEqual(results.slice(0, 3), ['unknownLink', 'wrongFamily', 'ok']);
+    assert.equal(results.at(-1), 'noMoreLinks');
+  });
+
+  it('that cannot change as they should are gone on both sides', () => {
+    const exchange = new Exchange().open();
+    exchange.say(exchange.responder, {
+      type: 'linkAddRequest',
+      pathId: 1,
+      wantedLinkIndex: 77,
+      sourceAddress: parseIpAddress('192.0.2.2')!,
+    });
+    assert.deepEqual(
+      of(exchange.responder, 'pathDropped').map((effect) => effect.pathId),
+      [1],
+    );
+  });
+
+  it('give a dropped path its number back with a new address, on both sides', () => {
+    const exchange = new Exchange().open();
+    const stays = link(0, '192.0.2.1');
+    exchange.give(exchange.initiator, { type: 'linksChanged', links: [stays] });
+    exchange.deliver();
+    const links = [stays, link(1, '198.51.100.9')];
+    exchange.give(exchange.initiator, { type: 'linksChanged', links });
+    exchange.deliver();
+    for (const side of [exchange.initiator, exchange.responder]) {
+      assert.deepEqual(standing(side), ['0 192.0.2.1-203.0.113.1', '1 198.51.100.9-203.0.113.2']);
+      const first = of(side, 'pathDropped')[0];
+      assert.deepEqual([first?.pathId, first?.reason], [1, 'linkDown']);
+    }
+  });
+
   it('are bounded in number whatever the initiator asks for', () => {
     const exchange = new Exchange().open();
     for (let pathId = 100; pathId < 400; pathId++) {
@@ -290,6 +341,82 @@ describe('links that come and go', () => {
       );
     }
     assert.equal(of(exchange.responder, 'pathAdded').length, maxPaths);
+  });
+});
+
+describe('a path whose ends do not prove themselves', () => {
+  function refuted(): Exchange {
+    const exchange = new Exchange().open();
+    exchange.give(exchange.initiator, { type: 'pathRefuted', pathId: 1 });
+    return exchange.deliver();
+  }
+
+  it('is dropped on both sides with the reason, and the others stay', () => {
+    const exchange = refuted();
+    for (const side of [exchange.initiator, exchange.responder]) {
+      assert.deepEqual(
+        of(side, 'pathDropped').map(({ pathId, reason }) => [pathId, reason]),
+        [[1, 'notAuthentic']],
+      );
+      assert.deepEqual(standing(side), ['0 192.0.2.1-203.0.113.1']);
+    }
+  });
+
+  it('is asked for again after half a minute, and not before, whatever the links do', () => {
+    const exchange = refuted();
+    const links = [...initiatorSettings().links, link(2, '192.0.2.3')];
+    exchange.give(exchange.initiator, { type: 'linksChanged', links });
+    exchange.deliver();
+    const again = () => standing(exchange.responder).some((path) => path.startsWith('1 '));
+    assert.ok(!again());
+    const until = exchange.nowMillis + 30_000;
+    while (exchange.nowMillis < until) {
+      assert.ok(!again(), `${until - exchange.nowMillis} ms too early`);
+      exchange.waitFor(exchange.initiator);
+      exchange.give(exchange.responder, { type: 'tick' });
+      exchange.deliver();
+    }
+    assert.ok(again());
+    assert.equal(exchange.nowMillis, until);
+    assert.equal(endOf(exchange.initiator) ?? endOf(exchange.responder), undefined);
+  });
+
+  it('and is not there any more is nothing to the session; a responder does not judge', () => {
+    const exchange = new Exchange().open();
+    assert.deepEqual(exchange.give(exchange.initiator, { type: 'pathRefuted', pathId: 77 }), []);
+    assert.deepEqual(exchange.give(exchange.responder, { type: 'pathRefuted', pathId: 1 }), []);
+  });
+});
+
+describe('a second gateway with the same key', () => {
+  it('that comes back after it was replaced is refused', () => {
+    const replaced = new Exchange(initiatorSettings(), responderSettings({ isReplaced: () => true })).open();
+    assert.deepEqual(endOf(replaced.initiator), { kind: 'refusedByPeer', result: 'duplicate' });
+    assert.deepEqual(endOf(replaced.responder), { kind: 'refusedHere', result: 'duplicate' });
+    assert.equal(of(replaced.responder, 'deriveKeys').length, 0);
+    const instances: string[] = [];
+    const isReplaced = (instance: Uint8Array) => instances.push(instance.toHex()) === 0;
+    assert.equal(
+      endOf(new Exchange(initiatorSettings(), responderSettings({ isReplaced })).open().responder),
+      undefined,
+    );
+    assert.deepEqual(instances, ['07'.repeat(16)]);
+  });
+
+  it('is told from one that starts anew: that one never has its old instance again', () => {
+    const runs = new PeerRuns();
+    const [one, other, third] = [1, 2, 3].map((byte) => new Uint8Array(16).fill(byte)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    assert.deepEqual([runs.meet(one), runs.meet(one), runs.isReplaced(one)], [false, false, false]);
+    assert.deepEqual([runs.meet(other), runs.isReplaced(one), runs.isReplaced(other)], [true, true, false]);
+    assert.deepEqual([runs.isReplaced(third), runs.meet(third)], [false, true]);
+    // The other one has left, and the first one has the tunnel again.
+    assert.deepEqual([runs.meet(one), runs.isReplaced(one), runs.isReplaced(third)], [true, false, true]);
+    for (let byte = 10; byte < 100; byte++) runs.meet(new Uint8Array(16).fill(byte));
+    assert.equal(runs.isReplaced(other), false);
   });
 });
 
@@ -401,6 +528,18 @@ describe('a breach of the protocol', () => {
       kind: 'outOfOrder',
       message: 'tunnelOpenRequest',
     });
+  });
+
+  it("by a message of a path's own connection ends the session", () => {
+    const challenge = encodeMessage(1000, {
+      type: 'linkAuthenticateChallenge',
+      challenge: new Uint8Array(32),
+    });
+    for (const role of ['initiator', 'responder'] as const)
+      assert.deepEqual(errorAfter(role, 'open', challenge), {
+        kind: 'outOfOrder',
+        message: 'linkAuthenticateChallenge',
+      });
   });
 
   it('by an id that was used already ends the session', () => {
@@ -528,6 +667,7 @@ const step = fc.record({
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), millis: fc.nat(15_000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('links' as const), count: fc.nat(4) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuted' as const), pathId: fc.nat(3) }) },
   ),
 });
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
@@ -558,6 +698,8 @@ function take(exchange: Exchange, { role, action }: Step): void {
     case 'wait':
       exchange.nowMillis += action.millis;
       return void exchange.give(side, { type: 'tick' });
+    case 'refuted':
+      return void exchange.give(side, { type: 'pathRefuted', pathId: action.pathId });
     case 'links': {
       const links = Array.from({ length: action.count }, (_, index) => link(index, `192.0.2.${index + 1}`));
       return void exchange.give(side, { type: 'linksChanged', links });

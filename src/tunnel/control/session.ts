@@ -26,6 +26,8 @@ export type SessionEvent =
   | { readonly type: 'received'; readonly bytes: Uint8Array }
   /** The links that the tunnel may use have come, gone or changed their addresses. */
   | { readonly type: 'linksChanged'; readonly links: readonly ControlLink[] }
+  /** The far end of the path gave a wrong proof, or says that ours was wrong. For the initiator. */
+  | { readonly type: 'pathRefuted'; readonly pathId: number }
   /** End the session, telling the peer why. */
   | { readonly type: 'close'; readonly reason: CloseReason }
   /** The connection is gone. */

@@ -1,0 +1,50 @@
+/**
+ * One control message or one path report by itself, as somebody copied it from a log or a debugger.
+ *
+ * Contract: pure, never throws. The first four bytes tell which it is; it must be whole, with nothing behind a message. Bytes
+ * behind a report's records are allowed, as on the wire.
+ */
+import { bundleMarker, type HeaderProblem } from '../control/bundle-header.ts';
+import { Deframer, type Frame } from '../control/deframer.ts';
+import { type DecodeResult, decodeMessage } from '../control/message-codec.ts';
+import {
+  type ReceptionRecord,
+  type ReportHeader,
+  readRecord,
+  readReportHeader,
+  recordOffset,
+} from '../path/report.ts';
+
+export type SinglePacket =
+  | { readonly kind: 'message'; readonly frame: Frame; readonly decoded: DecodeResult }
+  | { readonly kind: 'report'; readonly header: ReportHeader; readonly records: readonly ReceptionRecord[] }
+  | { readonly kind: 'badHeader'; readonly problem: HeaderProblem }
+  | { readonly kind: 'cutShort' | 'tooLong' | 'neither' };
+
+export function readSinglePacket(bytes: Uint8Array): SinglePacket {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length >= 4 && view.getUint32(0) === bundleMarker) return readMessage(bytes);
+  return readReport(view);
+}
+
+function readMessage(bytes: Uint8Array): SinglePacket {
+  const deframer = new Deframer();
+  const { frames, problem } = deframer.push(bytes);
+  const [frame] = frames;
+  if (frame === undefined)
+    return problem === undefined ? { kind: 'cutShort' } : { kind: 'badHeader', problem };
+  if (frames.length > 1 || problem !== undefined || deframer.pendingBytes > 0) return { kind: 'tooLong' };
+  return { kind: 'message', frame, decoded: decodeMessage(frame) };
+}
+
+function readReport(view: DataView): SinglePacket {
+  const header = { answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  const count = readReportHeader(view, 0, view.byteLength, header);
+  if (count < 0) return { kind: 'neither' };
+  const records = Array.from({ length: count }, (_, index) => {
+    const record = { path: 0, age: 0, spi: 0, newest: 0, packets: 0, bytes: 0 };
+    readRecord(view, recordOffset(0, index), record);
+    return record;
+  });
+  return { kind: 'report', header, records };
+}
