@@ -5,7 +5,7 @@
  */
 import type { Finding } from '../tunnel/capture/capture-decoder.ts';
 import { type PlainMessage, plainMessage } from '../tunnel/capture/plain-message.ts';
-import type { SinglePacket } from '../tunnel/capture/single-packet.ts';
+import type { MissingPart, SinglePacket } from '../tunnel/capture/single-packet.ts';
 
 type Known = Extract<SinglePacket, { kind: 'message' | 'report' }>;
 
@@ -38,12 +38,19 @@ export function findingJson(finding: Finding): object {
 export function packetLines(packet: Known): string {
   if (packet.kind === 'message') return `${messageText(plainMessage(packet.frame, packet.decoded))}\n`;
   const lines = packet.records.map((record) => `  received: ${fieldsText(record)}\n`);
-  return `report ${fieldsText(packet.header)}\n${lines.join('')}`;
+  return `report ${fieldsText(packet.header)}\n${lines.join('')}${missingText(packet.missing)}`;
 }
 
 export function packetJson(packet: Known): object {
   if (packet.kind === 'message') return { kind: 'message', ...plainMessage(packet.frame, packet.decoded) };
-  return { kind: 'report', ...packet.header, records: packet.records };
+  return { kind: 'report', ...packet.header, records: packet.records, missing: packet.missing };
+}
+
+function missingText(missing: MissingPart | undefined): string {
+  if (missing === undefined) return '';
+  const { gaps, ...header } = missing;
+  const rows = gaps.map(({ from, to }) => (from === to ? ` ${from}` : ` ${from}-${to}`));
+  return `  missing: ${fieldsText(header)}${rows.length === 0 ? ' nothing' : rows.join(',')}\n`;
 }
 
 function findingText(finding: Finding): string {

@@ -3,8 +3,10 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Ends, tcpFrame, udpFrame } from '../../../test/fixtures/capture-bytes.ts';
 import { anyMessage } from '../../../test/fixtures/control-messages.ts';
+import { packetLines } from '../../cli/decoded-text.ts';
 import { encodeMessage } from '../control/message-codec.ts';
 import { ivHigh } from '../esp/packet-number.ts';
+import { GAPS_HEADER_LENGTH, writeGaps } from '../path/report.ts';
 import { CaptureDecoder, type Finding } from './capture-decoder.ts';
 import { readSinglePacket } from './single-packet.ts';
 
@@ -128,7 +130,23 @@ describe('a packet by itself', () => {
     const packet = readSinglePacket(bytes);
     assert.ok(packet.kind === 'report');
     assert.deepEqual([packet.header.path, packet.header.answerAtOnce, packet.records[0]?.path], [7, true, 2]);
+    assert.equal(packet.missing, undefined);
     assert.equal(readSinglePacket(bytes.subarray(0, 47)).kind, 'neither');
+  });
+
+  it('is a report that says what is missing', () => {
+    const bytes = new Uint8Array(24 + GAPS_HEADER_LENGTH + 8);
+    bytes[0] = 1;
+    const view = new DataView(bytes.buffer);
+    writeGaps(view, 24, { spi: 9, floor: 100, kept: 7 }, Uint16Array.of(1, 5, 3, 2), 2);
+    const packet = readSinglePacket(bytes);
+    assert.ok(packet.kind === 'report');
+    const gaps = [
+      { from: 100, to: 100 },
+      { from: 106, to: 108 },
+    ];
+    assert.deepEqual(packet.missing, { spi: 9, floor: 100, kept: 7, gaps });
+    assert.match(packetLines(packet), /missing: .* 100, 106-108\n$/);
   });
 
   it('never throws for whatever bytes', () => {

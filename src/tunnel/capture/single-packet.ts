@@ -8,16 +8,31 @@ import { bundleMarker, type HeaderProblem } from '../control/bundle-header.ts';
 import { Deframer, type Frame } from '../control/deframer.ts';
 import { type DecodeResult, decodeMessage } from '../control/message-codec.ts';
 import {
+  type GapsHeader,
+  gapMissing,
+  gapReceived,
   type ReceptionRecord,
   type ReportHeader,
+  readGaps,
   readRecord,
   readReportHeader,
   recordOffset,
 } from '../path/report.ts';
 
+/** Rows of sequence numbers that are missing, both ends included. */
+export type MissingPart = GapsHeader & {
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+};
+
 export type SinglePacket =
   | { readonly kind: 'message'; readonly frame: Frame; readonly decoded: DecodeResult }
-  | { readonly kind: 'report'; readonly header: ReportHeader; readonly records: readonly ReceptionRecord[] }
+  | {
+      readonly kind: 'report';
+      readonly header: ReportHeader;
+      readonly records: readonly ReceptionRecord[];
+      /** What is missing; absent from a report without that part. */
+      readonly missing: MissingPart | undefined;
+    }
   | { readonly kind: 'badHeader'; readonly problem: HeaderProblem }
   | { readonly kind: 'cutShort' | 'tooLong' | 'neither' };
 
@@ -46,5 +61,19 @@ function readReport(view: DataView): SinglePacket {
     readRecord(view, recordOffset(0, index), record);
     return record;
   });
-  return { kind: 'report', header, records };
+  return { kind: 'report', header, records, missing: readMissing(view, recordOffset(0, count)) };
+}
+
+function readMissing(view: DataView, at: number): MissingPart | undefined {
+  const header = { spi: 0, floor: 0, kept: 0 };
+  const count = readGaps(view, at, view.byteLength - at, header);
+  if (count < 0) return undefined;
+  const gaps: { from: number; to: number }[] = [];
+  let from = header.floor;
+  for (let index = 0; index < count; index++) {
+    const missing = gapMissing(view, at, index);
+    if (missing > 0) gaps.push({ from, to: from + missing - 1 });
+    from += missing + gapReceived(view, at, index);
+  }
+  return { ...header, gaps };
 }
