@@ -56,6 +56,13 @@ describe('a line that is asked for all it has', () => {
     assertNear(line.delivery.loss, 0.05, 0.6, 'loss');
   });
 
+  it('is not asked for less and less when it loses a third by chance', () => {
+    const line = new Bottleneck({ rate: 50 * MBIT });
+    line.lossPercent = 33;
+    line.run(6_000);
+    assertNear(line.run(4_000), 50 * MBIT, 0.1, 'carried');
+  });
+
   it('is filled as well when the far side looks late', () => {
     const line = new Bottleneck({ rate: 100 * MBIT });
     line.lateness = 3_000;
@@ -81,7 +88,7 @@ describe('a line that is asked for all it has', () => {
     const carried = line.run(4_000);
     assert.ok(carried > 0.75 * 50 * MBIT, `carried ${carried}`);
     const sent = (4 * 50 * MBIT) / 1_428;
-    assert.ok((line.lost - before) / sent < 0.27, `${line.lost - before} of ${sent} lost`);
+    assert.ok((line.lost - before) / sent < 0.3, `${line.lost - before} of ${sent} lost`);
   });
 
   it('has another delay one day, and is found out', () => {

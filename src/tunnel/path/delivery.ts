@@ -6,7 +6,7 @@
  *  - the rate: while the queue is never empty, what arrives is all that the line can carry;
  *  - when the line will have delivered what is under way: the arrival of the newest packet known, and what was sent
  *    after it over the rate. Each report anchors this anew, so that errors do not add up.
- * A line that keeps no queue although we hold back carries more than we believe: the rate is raised until one appears.
+ * A packet that meets less of a queue than we believed in tells that the line carries more: the rate is raised.
  *
  * Contract: bytes are those of ESP packets with `OVERHEAD` each. Times are µs of our clock; what the far side's clock
  * adds to delays is the same for all paths of a tunnel, so that they can be compared with each other and with nothing
@@ -55,17 +55,19 @@ const LOOK_TIME = 40_000;
 const SETTLE_TIME = 120_000;
 /** A delay that differs by so much from all that was seen is another clock's. */
 const CLOCK_JUMP = 20_000_000;
-/** A line that was held back, and had less than this part of the queue that we believe in, is faster than we believe. */
-const QUEUE_SHORT = 0.4;
+/** A packet that met less than this part of the queue that we believed in: the line is faster than we believe. */
+const QUEUE_SHORT = 0.5;
 /** Faster while nothing is known, and again when this many rounds in a row found no end. */
 const FAST_RAISE = 2;
 const SLOW_RAISE = 1.25;
 const SLOW_ROUNDS = 3;
-/** A line that drops what is too much was asked for too much: it is tried in small steps for so many rounds. */
+/** A line that loses much is tried in small steps. */
 const WARY_RAISE = 1.03;
-const WARY_ROUNDS = 40;
 /** More loss than this without a queue: the line drops what is above its rate (a policer). */
 const POLICED_LOSS = 0.1;
+/** A line that loses so much is not asked for more than this times what it delivered lately: less loss, or the same. */
+const MOST_OF_DELIVERED = 1.1;
+const DELIVERED_WINDOW = 5_000_000;
 /** Less than this says nothing about loss (bytes). */
 const LEAST_EVIDENCE = 50_000;
 /** More loss than this with a queue: the line's queue is shorter than our target. */
@@ -121,15 +123,23 @@ export class Delivery {
   #roundEnd = DOUBLE_ZERO;
   /** Whether the line was seen working without a pause in this round. */
   #roundBusy = false;
+  /** The longest queue of this round (µs). */
+  #roundQueue = DOUBLE_ZERO;
   /** Whether the line was held back in this round, and in the one whose bytes this round's reports tell of. */
   #limited = false;
   #limitedBefore = false;
+  /** Whether a packet met much less of a queue than we believed in. */
+  #roundShort = false;
   #fruitless = SLOW_ROUNDS;
   #windowLowest = Number.POSITIVE_INFINITY;
   #windowEnd = DOUBLE_ZERO;
   /** Held back at any time in this window: the line may never have been idle. */
   #limitedInWindow = false;
   #looking = false;
+  /** The most that was delivered in this window and in the one before (bytes per second). */
+  #delivered = DOUBLE_ZERO;
+  #deliveredBefore = DOUBLE_ZERO;
+  #deliveredEnd = DOUBLE_ZERO;
   /** No sending at all until then, and none into a queue until then (µs). */
   #pauseUntil = DOUBLE_ZERO;
   #emptyUntil = DOUBLE_ZERO;
@@ -171,8 +181,9 @@ export class Delivery {
   sent(spi: number, last: number, packets: number, bytes: number, now: number): void {
     const weighed = bytes + packets * OVERHEAD;
     this.#sent += weighed;
-    this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, now);
-    this.#clearAt = Math.max(this.#clearAt, now) + (weighed * 1e6) / this.rate;
+    const begin = Math.max(this.#clearAt, now);
+    this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, begin - now, now);
+    this.#clearAt = begin + (weighed * 1e6) / this.rate;
   }
 
   /** Packets with numbers of earlier ones went out: they are counted with the newest before them. */
@@ -191,6 +202,11 @@ export class Delivery {
     const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
     this.#learnBase(delay, roundTrip, now);
     this.queue = delay - this.base;
+    if (this.queue > this.#roundQueue) this.#roundQueue = this.queue;
+    // Late processes make a queue seem longer, never shorter.
+    const { expectedQueue } = this.#bursts;
+    if (expectedQueue > this.#fullQueue / 2 && this.queue < QUEUE_SHORT * expectedQueue)
+      this.#roundShort = true;
     this.#sample(sentAt + delay, sentAt + this.queue, reception);
     if (covered >= this.#roundEnd) this.#endRound(now < this.#emptyUntil + SETTLE_TIME + roundTrip);
     this.#clearAt = sentAt + this.queue + ((this.#sent - covered) * 1e6) / this.rate;
@@ -314,17 +330,28 @@ export class Delivery {
     } else if (this.target < QUEUE_TARGET) {
       this.target = Math.min(QUEUE_TARGET, this.target * 1.01);
     }
-    const pressed = due > LEAST_EVIDENCE && (due * 1e6) / time > this.rate / 2;
-    if (pressed && this.loss > POLICED_LOSS && lost > POLICED_LOSS && this.queue < QUEUE_NOISE) {
-      this.#setRate((arrived * 1e6) / time);
-      this.#fruitless = -WARY_ROUNDS;
-      this.#limitedBefore = false;
+    if (due > LEAST_EVIDENCE) this.#learnDelivered((arrived * 1e6) / time);
+    if (this.#isLossy) this.#setRate(this.rate);
+  }
+
+  #learnDelivered(rate: number): void {
+    if (this.#sampleAt > this.#deliveredEnd) {
+      this.#deliveredBefore = this.#delivered;
+      this.#delivered = 0;
+      this.#deliveredEnd = this.#sampleAt + DELIVERED_WINDOW;
     }
+    if (rate > this.#delivered) this.#delivered = rate;
+  }
+
+  /** Whether it drops so much that it may be what is too much, as a policer does. */
+  get #isLossy(): boolean {
+    return this.loss > POLICED_LOSS && this.#delivered > 0;
   }
 
   /** @param looking the queue was short because we kept it so */
   #endRound(looking: boolean): void {
-    if (!looking && this.#limitedBefore && this.#steadyQueue < QUEUE_SHORT * this.#fullQueue) {
+    const idle = this.#limitedBefore && this.#roundQueue < QUEUE_SHORT * this.#fullQueue;
+    if (!looking && (this.#roundShort || idle)) {
       this.#fruitless++;
       const raise = this.#raise;
       this.#setRate(this.rate * raise);
@@ -334,17 +361,22 @@ export class Delivery {
     }
     this.#roundEnd = this.#sent;
     this.#roundBusy = false;
+    this.#roundShort = false;
+    this.#roundQueue = 0;
     this.#limitedBefore = this.#limited;
     this.#limited = false;
   }
 
-  /** By how much the rate may be tried higher: wary after losses, boldly while nothing shows an end. */
+  /** By how much the rate may be tried higher: warily with much loss, boldly while nothing shows an end. */
   get #raise(): number {
-    if (this.#fruitless <= 0) return WARY_RAISE;
+    if (this.#isLossy) return WARY_RAISE;
     return this.#fruitless > SLOW_ROUNDS && this.queue < QUEUE_NOISE ? FAST_RAISE : SLOW_RAISE;
   }
 
   #setRate(rate: number): void {
-    this.rate = Math.max(LOWEST_RATE, rate);
+    const most = this.#isLossy
+      ? MOST_OF_DELIVERED * Math.max(this.#delivered, this.#deliveredBefore)
+      : Number.POSITIVE_INFINITY;
+    this.rate = Math.max(LOWEST_RATE, Math.min(rate, most));
   }
 }

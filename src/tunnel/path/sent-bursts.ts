@@ -1,8 +1,8 @@
 /**
  * The bursts that were sent over a path and are not yet covered by the far side's reports.
  *
- * Contract: added in order of sending; `cover` finds what a report covers, and says of the last of it when it was sent and
- * how many bytes had been sent by then. What is covered stays, for `ranDry`, until `release`. A report under the keys
+ * Contract: added in order of sending; `cover` finds what a report covers, and says of the last of it when it was sent,
+ * how many bytes had been sent by then, and what queue it was thought to meet. What is covered stays, for `ranDry`, until `release`. A report under the keys
  * of before covers nothing that was sent under newer ones. Allocates only while it grows; bounded, the oldest give way.
  */
 import { DOUBLE_ZERO } from '../double-zero.ts';
@@ -16,6 +16,8 @@ export class SentBursts {
   /** Of the newest packet covered: when it was sent (µs), and the bytes sent up to it. */
   sentAt = DOUBLE_ZERO;
   covered = DOUBLE_ZERO;
+  /** The queue that was thought to stand before it (µs). */
+  expectedQueue = DOUBLE_ZERO;
 
   #capacity = FIRST_CAPACITY;
   #generation = new Float64Array(FIRST_CAPACITY);
@@ -24,6 +26,7 @@ export class SentBursts {
   #total = new Float64Array(FIRST_CAPACITY);
   #bytes = new Float64Array(FIRST_CAPACITY);
   #time = new Float64Array(FIRST_CAPACITY);
+  #queue = new Float64Array(FIRST_CAPACITY);
   #first = 0;
   #count = 0;
   /** How many of them, from the first, are covered whole. */
@@ -37,8 +40,19 @@ export class SentBursts {
     return this.#count;
   }
 
-  /** @param total the bytes sent over the path with this burst; `bytes` of them are its own */
-  add(spi: number, first: number, last: number, total: number, bytes: number, now: number): void {
+  /**
+   * @param total the bytes sent over the path with this burst; `bytes` of them are its own
+   * @param queue that is thought to stand before it (µs)
+   */
+  add(
+    spi: number,
+    first: number,
+    last: number,
+    total: number,
+    bytes: number,
+    queue: number,
+    now: number,
+  ): void {
     if (spi !== this.#spi) {
       this.#earlierSpi = this.#spi;
       this.#spi = spi;
@@ -62,6 +76,7 @@ export class SentBursts {
     this.#total[at] = total;
     this.#bytes[at] = bytes;
     this.#time[at] = now;
+    this.#queue[at] = queue;
     this.#count++;
   }
 
@@ -91,6 +106,7 @@ export class SentBursts {
         break;
       }
       this.sentAt = this.#time[at] as number;
+      this.expectedQueue = this.#queue[at] as number;
       this.covered = this.#total[at] as number;
       this.#coveredCount++;
     }
@@ -133,6 +149,7 @@ export class SentBursts {
     if (covered <= this.covered) return;
     this.covered = covered;
     this.sentAt = this.#time[at] as number;
+    this.expectedQueue = this.#queue[at] as number;
   }
 
   #makeRoom(): void {
@@ -149,6 +166,7 @@ export class SentBursts {
     this.#total = this.#grown(this.#total, capacity);
     this.#bytes = this.#grown(this.#bytes, capacity);
     this.#time = this.#grown(this.#time, capacity);
+    this.#queue = this.#grown(this.#queue, capacity);
     this.#first = 0;
     this.#capacity = capacity;
   }
