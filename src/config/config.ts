@@ -6,9 +6,10 @@
  */
 
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
+import type { DialHours } from './dial-hours-field.ts';
 import type { ParsedConfig } from './schema.ts';
 
-export type { Endpoint, IpAddress, IpPrefix };
+export type { DialHours, Endpoint, IpAddress, IpPrefix };
 
 export type Config = {
   readonly gateway: GatewayConfig;
@@ -32,6 +33,22 @@ export type LinkConfig = {
   readonly rateBps: number | undefined;
   readonly keepaliveMillis: number;
   readonly mtu: number;
+  /** undefined: it is always used. */
+  readonly onDemand: OnDemandConfig | undefined;
+};
+
+export type OnDemandConfig = {
+  /** The program's absolute path and its arguments. */
+  readonly upCommand: readonly string[];
+  readonly downCommand: readonly string[];
+  readonly withinMillis: number;
+  readonly holdMillis: number;
+  readonly retryMillis: number;
+  readonly cost: number;
+  /** undefined: at any time. */
+  readonly hours: readonly DialHours[] | undefined;
+  /** undefined: that of the machine. */
+  readonly timeZone: string | undefined;
 };
 
 export const schedules = ['arrival', 'weight'] as const;
@@ -53,6 +70,20 @@ export type TunnelConfig = {
   /** Which link a packet takes. */
   readonly schedule: Schedule;
   readonly rekey: { readonly afterMillis: number; readonly packets: number };
+  readonly demand: DemandConfig;
+};
+
+/** Shares are between 0 and 1. */
+export type DemandConfig = {
+  /** undefined: use dials no link. */
+  readonly above: number | undefined;
+  readonly forMillis: number;
+  readonly below: number;
+  readonly belowForMillis: number;
+  /** undefined: queues dial no link. */
+  readonly queueMillis: number | undefined;
+  readonly outageMillis: number;
+  readonly direction: 'both' | 'sent';
 };
 
 export type PeerConfig = {

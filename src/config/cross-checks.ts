@@ -5,6 +5,7 @@
  * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
  */
 
+import { alwaysALink, demandWithoutLink, onDemandBlock, thresholdsInOrder } from './demand-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import { onePerFamily, repeatedEntries } from './list-checks.ts';
@@ -44,4 +45,8 @@ export const crossChecks: readonly CrossCheck[] = [
   tunnelSubnetsOverlap,
   peerInside,
   linkAddressInside,
+  onDemandBlock,
+  alwaysALink,
+  demandWithoutLink,
+  thresholdsInOrder,
 ];

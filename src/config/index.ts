@@ -3,11 +3,14 @@
 export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type {
   Config,
+  DemandConfig,
+  DialHours,
   Endpoint,
   GatewayConfig,
   IpAddress,
   IpPrefix,
   LinkConfig,
+  OnDemandConfig,
   PeerConfig,
   TunnelConfig,
 } from './config.ts';

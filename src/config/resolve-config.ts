@@ -5,7 +5,8 @@
  * are exported, so that a check sees exactly what the daemon will use.
  */
 
-import type { Config, LinkConfig, TunnelConfig } from './config.ts';
+import type { Config, DemandConfig, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
+import { defaultDemand } from './demand-section.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
 export function resolveConfig(parsed: ParsedConfig): Config {
@@ -30,8 +31,27 @@ export function automaticMtu(smallestLinkMtu: number): number {
 }
 
 function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
-  const { rate, keepalive, ...rest } = parsed;
-  return { name, ...rest, rateBps: rate, keepaliveMillis: keepalive };
+  const { rate, keepalive, use, 'on-demand': onDemand, ...rest } = parsed;
+  return {
+    name,
+    ...rest,
+    rateBps: rate,
+    keepaliveMillis: keepalive,
+    onDemand: use === 'always' ? undefined : onDemand && resolveOnDemand(onDemand),
+  };
+}
+
+function resolveOnDemand(parsed: NonNullable<ParsedLink['on-demand']>): OnDemandConfig {
+  return {
+    upCommand: parsed['up-command'],
+    downCommand: parsed['down-command'],
+    withinMillis: parsed.within,
+    holdMillis: parsed.hold,
+    retryMillis: parsed.retry,
+    cost: parsed.cost,
+    hours: parsed.hours,
+    timeZone: parsed['time-zone'],
+  };
 }
 
 function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<string, number>): TunnelConfig {
@@ -46,6 +66,19 @@ function resolveTunnel(name: string, parsed: ParsedTunnel, mtus: ReadonlyMap<str
     mtu: parsed.mtu === 'auto' ? automaticMtu(smallest(links.map((link) => mtus.get(link)))) : parsed.mtu,
     schedule: parsed.schedule,
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
+    demand: resolveDemand(parsed.demand ?? defaultDemand),
+  };
+}
+
+function resolveDemand(parsed: NonNullable<ParsedTunnel['demand']>): DemandConfig {
+  return {
+    above: parsed.above,
+    forMillis: parsed.for,
+    below: parsed.below,
+    belowForMillis: parsed['below-for'],
+    queueMillis: parsed.queue,
+    outageMillis: parsed.outage,
+    direction: parsed.direction,
   };
 }
 

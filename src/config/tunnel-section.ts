@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
 import { schedules } from './config.ts';
+import { demandSchema } from './demand-section.ts';
 import { defaultPort } from './link-section.ts';
 import { oneOrMore } from './list-fields.ts';
 import { fingerprint, givenName, interfaceName } from './name-fields.ts';
@@ -80,6 +81,11 @@ export const tunnelSchema = z.strictObject(
           'proportion to their `rate`, or evenly where one of them has none; nothing is held back.',
       }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
+    demand: demandSchema.optional().meta({
+      description:
+        'When links with `use: on-demand` are brought up for this tunnel, and when they are hung up.',
+      shownDefault: 'links on demand are dialled when no other carries',
+    }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least peer') },
 );
