@@ -25,6 +25,7 @@ import { LinkSockets } from './link-sockets.ts';
 import { Links, type UsableFamily } from './links.ts';
 import { LookPace } from './look-pace.ts';
 import { NetworkJournal } from './network-journal.ts';
+import { OnDemand } from './on-demand.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
 import { TunnelDevices } from './tunnel-devices.ts';
@@ -48,6 +49,7 @@ export class Gateway {
   readonly #listeners: ControlListeners;
   readonly #journal: NetworkJournal;
   readonly #hostileWatch: HostileWatch;
+  readonly #onDemand: OnDemand;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
   readonly #pace = new LookPace();
@@ -66,12 +68,15 @@ export class Gateway {
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);
     this.#hostileWatch = new HostileWatch(context, this.#tunnels);
+    const look = () => this.#lookNow();
+    this.#onDemand = new OnDemand({ context, links: this.#links, tunnels: this.#tunnels, look });
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
   async start(): Promise<void> {
     try {
       const network = await readNetwork();
+      this.#onDemand.adopt();
       await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
@@ -82,10 +87,12 @@ export class Gateway {
       throw error;
     }
     for (const dialler of this.#diallers.values()) dialler.want('now');
+    this.#onDemand.start();
   }
 
   async stop(leave: Leave): Promise<void> {
     this.#stopping = true;
+    this.#onDemand.pause();
     this.#hostileWatch.close();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
@@ -104,8 +111,8 @@ export class Gateway {
   }
 
   status(): Status {
-    const troubles = this.#sockets.troubles();
-    return composeStatus(this.#context, this.#startedAt, this.#links.status(troubles), this.#tunnels);
+    const links = this.#onDemand.complete(this.#links.status(this.#sockets.troubles()));
+    return composeStatus(this.#context, this.#startedAt, links, this.#tunnels);
   }
 
   workerEvent(event: WorkerEvent): void {
@@ -168,8 +175,14 @@ export class Gateway {
     if (this.#stopping || this.#lookTimer !== undefined) return;
     this.#lookTimer = setTimeout(() => {
       this.#lookTimer = undefined;
-      this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
+      void this.#lookNow();
     }, this.#pace.wait(monotonicMillis()));
+  }
+
+  /** Fulfilled when what is wanted at this moment was looked at and applied. */
+  #lookNow(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
+    return this.#looking;
   }
 
   async #look(): Promise<void> {
@@ -219,6 +232,7 @@ export class Gateway {
   async #restoreMachine(leave: Leave): Promise<void> {
     if (!this.#applied) return this.#devices.leave();
     if (leave === 'as it is') return this.#devices.leave({ all: true });
+    await this.#onDemand.hangUpAll();
     this.#devices.remove();
     const { failures } = await removeNetwork(this.#context.config.gateway.state);
     this.#journal.trouble('network', failures.map(failureLine));

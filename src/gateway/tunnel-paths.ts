@@ -94,6 +94,10 @@ export class TunnelPaths {
     this.#context.record({ kind: 'pathRemoved', subject: this.#subject(path), evidence: { reason } });
   }
 
+  removeOver(link: string, reason: string): void {
+    for (const { id } of this.#pathsOn(link)) this.remove(id, reason);
+  }
+
   removeAll(reason: string): void {
     for (const id of [...this.#paths.keys()]) this.remove(id, reason);
   }
