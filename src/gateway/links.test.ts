@@ -82,6 +82,17 @@ describe('a link on demand', () => {
     assert.deepEqual(links.families(), []);
   });
 
+  it('says what it is lacking when it was brought up and is not there', () => {
+    const links = new Links([{ ...config, onDemand: {} as OnDemandConfig }], () => {});
+    links.resolve(network(undefined));
+    assert.equal(links.explain('fibre'), undefined);
+    links.use('fibre', true);
+    links.resolve(network(undefined));
+    assert.equal(links.explain('fibre'), 'There is no interface eth1.');
+    links.resolve(present);
+    assert.equal(links.explain('fibre'), undefined);
+  });
+
   it('is missed only after it was up', () => {
     const events: EventDetail[] = [];
     const links = new Links([{ ...config, onDemand: {} as OnDemandConfig }], (event) => events.push(event));

@@ -95,6 +95,12 @@ export class Links {
     return this.#configs.find((config) => config.name === name);
   }
 
+  /** Why a link that is in use can't be used; undefined when it can. */
+  explain(name: string): string | undefined {
+    const resolution = this.#resolutions[this.indexOf(name)];
+    return resolution?.usable === false ? resolution.explanation : undefined;
+  }
+
   /** @param troubles links that look usable and are not, with the reasons */
   status(troubles: ReadonlyMap<string, string>): LinkStatus[] {
     return this.#configs.map((config, index) => {

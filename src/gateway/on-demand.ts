@@ -150,7 +150,10 @@ export class OnDemand {
           void this.#hangUp(config, effect);
           break;
         case 'failed': {
-          const evidence = { ...effect.failure, retryMillis: effect.retryMillis };
+          const { code, message } = effect.failure;
+          const why = code === 'BS_DIAL_NO_LINK' ? this.#parts.links.explain(config.name) : undefined;
+          const words = [message, why].filter((it) => it !== undefined).join(' ');
+          const evidence = { code, message: words, retryMillis: effect.retryMillis };
           const subject = { type: 'link', name: config.name } as const;
           this.#parts.context.record({ kind: 'linkDialFailed', subject, evidence });
         }
