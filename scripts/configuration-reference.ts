@@ -56,6 +56,7 @@ type Path = readonly string[];
 function sections(schema: Schema, path: Path): string[] {
   const { def } = coreOf(schema)._zod;
   if (def.type === 'record') return [heading(schema, path), ...sections(def.valueType, [...path, 'NAME'])];
+  if (def.type === 'array') return sections(def.element, path);
   if (def.type !== 'object') return [];
   const fields = Object.entries(def.shape);
   const inner = fields.flatMap(([key, field]) => sections(field, [...path, key]));

@@ -20,6 +20,7 @@ test('every setting is in the reference, under its section', () => {
     'tunnels.NAME',
     'tunnels.NAME.peer',
     'tunnels.NAME.rekey',
+    'tunnels.NAME.demand.traffic',
   ]) {
     assert.match(reference, new RegExp(`^#+ \`${heading}\`$`, 'm'));
   }

@@ -8,6 +8,7 @@
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
 import type { DialHours } from './dial-hours-field.ts';
 import type { ParsedConfig } from './schema.ts';
+import type { PortRange } from './traffic-section.ts';
 
 export type { DialHours, Endpoint, IpAddress, IpPrefix };
 
@@ -84,6 +85,17 @@ export type DemandConfig = {
   readonly queueMillis: number | undefined;
   readonly outageMillis: number;
   readonly direction: 'both' | 'sent';
+  /** What counts; undefined: everything. */
+  readonly traffic: readonly TrafficRule[] | undefined;
+};
+
+/** A packet fits when it fits in everything that is given; in what the peer sends, the sides change places. */
+export type TrafficRule = {
+  readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined;
+  readonly from?: readonly IpPrefix[] | undefined;
+  readonly to?: readonly IpPrefix[] | undefined;
+  /** On the peer's side. */
+  readonly ports?: readonly PortRange[] | undefined;
 };
 
 export type PeerConfig = {

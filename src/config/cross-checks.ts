@@ -5,7 +5,14 @@
  * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
  */
 
-import { alwaysALink, demandWithoutLink, onDemandBlock, thresholdsInOrder } from './demand-checks.ts';
+import {
+  alwaysALink,
+  demandWithoutLink,
+  familiesOfTraffic,
+  onDemandBlock,
+  portsOfProtocol,
+  thresholdsInOrder,
+} from './demand-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import { onePerFamily, repeatedEntries } from './list-checks.ts';
@@ -49,4 +56,6 @@ export const crossChecks: readonly CrossCheck[] = [
   alwaysALink,
   demandWithoutLink,
   thresholdsInOrder,
+  portsOfProtocol,
+  familiesOfTraffic,
 ];

@@ -1,7 +1,8 @@
 /** What must fit together between links on demand and the tunnels that ask for them. */
 
+import type { IpFamily, IpPrefix } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
-import { linksOf, linksOfTunnel } from './draft-entries.ts';
+import { indexed, linksOf, linksOfTunnel } from './draft-entries.ts';
 
 export const onDemandBlock: CrossCheck = {
   rule: 'A link with `use: on-demand` has the block `on-demand`, and no other link has it.',
@@ -49,6 +50,35 @@ export const demandWithoutLink: CrossCheck = {
       return [{ path: ['tunnels', tunnel.name, 'demand'], message, atKey: true }];
     }),
 };
+
+export const portsOfProtocol: CrossCheck = {
+  rule: 'Traffic with ports is of TCP or UDP.',
+  check: ({ tunnels }) =>
+    tunnels.flatMap(({ name, demand }) =>
+      indexed(demand?.traffic).flatMap(([index, { protocol, ports }]) => {
+        if (protocol !== 'icmp' || ports === undefined) return [];
+        const message = 'are given, but icmp has none, must be left out, or protocol be tcp or udp';
+        return [{ path: ['tunnels', name, 'demand', 'traffic', index, 'ports'], message, atKey: true }];
+      }),
+    ),
+};
+
+export const familiesOfTraffic: CrossCheck = {
+  rule: 'The networks in `from` and `to` of one entry of traffic have a family in common.',
+  check: ({ tunnels }) =>
+    tunnels.flatMap(({ name, demand }) =>
+      indexed(demand?.traffic).flatMap(([index, { from, to }]) => {
+        const [near, far] = [familiesOf(from), familiesOf(to)];
+        if (near.size === 0 || far.size === 0 || !near.isDisjointFrom(far)) return [];
+        const message = 'fits no packet: its networks in from and to are of different families';
+        return [{ path: ['tunnels', name, 'demand', 'traffic', index], message }];
+      }),
+    ),
+};
+
+function familiesOf(networks: Parameters<typeof indexed<IpPrefix>>[0]): Set<IpFamily> {
+  return new Set(indexed(networks).map(([, { address }]) => address.family));
+}
 
 export const thresholdsInOrder: CrossCheck = {
   rule: 'Of a tunnel, `demand.below` (given or by default) is less than `demand.above`.',

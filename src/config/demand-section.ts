@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { duration, share } from './quantity-fields.ts';
+import { trafficList } from './traffic-section.ts';
 import { wrongValue } from './wording.ts';
 
 export const demandSchema = z.strictObject(
@@ -56,6 +57,7 @@ export const demandSchema = z.strictObject(
           'towards this gateway than their `rate`.',
         allowed: 'both or sent',
       }),
+    traffic: trafficList(),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with above, queue or both') },
 );

@@ -62,6 +62,7 @@ test('the examples show what defaults become', () => {
     queueMillis: 5,
     outageMillis: 5_000,
     direction: 'both',
+    traffic: undefined,
   });
   assert.equal(branch.tunnels[0]?.demand.above, undefined);
   const plant = tunnel(example('two-providers-one-interface.yaml'), 'plant');

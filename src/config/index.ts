@@ -12,6 +12,7 @@ export type {
   LinkConfig,
   OnDemandConfig,
   PeerConfig,
+  TrafficRule,
   TunnelConfig,
 } from './config.ts';
 export { formatMistake, type Mistake } from './mistake.ts';

@@ -79,6 +79,7 @@ function resolveDemand(parsed: NonNullable<ParsedTunnel['demand']>): DemandConfi
     queueMillis: parsed.queue,
     outageMillis: parsed.outage,
     direction: parsed.direction,
+    traffic: parsed.traffic,
   };
 }
 
