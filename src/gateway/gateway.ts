@@ -69,7 +69,8 @@ export class Gateway {
     this.#journal = new NetworkJournal(context);
     this.#hostileWatch = new HostileWatch(context, this.#tunnels);
     const look = () => this.#lookNow();
-    this.#onDemand = new OnDemand({ context, links: this.#links, tunnels: this.#tunnels, look });
+    const trouble = (part: string, problems: readonly string[]) => this.#journal.trouble(part, problems);
+    this.#onDemand = new OnDemand({ context, links: this.#links, tunnels: this.#tunnels, look, trouble });
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */

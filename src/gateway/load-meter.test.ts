@@ -92,6 +92,17 @@ describe('a load meter', () => {
     );
   });
 
+  it('measures chosen traffic by its own counters, where a tunnel has a choice', () => {
+    const meter = new LoadMeter(links);
+    const chosen = (sent: number, received: number) => {
+      return [{ ...tunnel([path(0, 'dsl')]), chosen: { sent, received } }];
+    };
+    assert.equal(meter.measure(chosen(5_000, 0), all, 1_000)[0]?.chosenBps, 0);
+    assert.equal(meter.measure(chosen(5_000, 125_000), all, 2_000)[0]?.chosenBps, 1e6);
+    assert.equal(meter.measure(chosen(0, 1_250), all, 3_000)[0]?.chosenBps, 10_000, 'counters made anew');
+    assert.equal(meter.measure([tunnel([path(0, 'dsl')])], all, 4_000)[0]?.chosenBps, undefined);
+  });
+
   it('holds a tunnel for cut that carries nothing; one that waits for its peer, when it has no link', () => {
     const isCut = (role: 'initiator' | 'responder', usable: string[]) => {
       const dead = { ...tunnel([path(0, 'dsl', { state: 'down' })]), role };

@@ -12,84 +12,108 @@ export type MeteredTunnel = {
   readonly config: TunnelConfig;
   readonly role: 'initiator' | 'responder';
   readonly paths: readonly PathStatus[];
+  /** Bytes of the traffic that counts, so far; undefined: everything does. */
+  readonly chosen?: ByteCounts | undefined;
 };
+
+export type ByteCounts = { readonly sent: number; readonly received: number };
 
 /** IPv4 and UDP in front of each ESP packet, which the paths' counters leave out. */
 const OUTER_HEADER_BYTES = 28;
 
-type Figures = { readonly sent: number; readonly received: number };
-type LinkFigures = { sentBps: number; receivedBps: number; rateBps: number; queues: number[] };
+type Rates = { readonly sentBps: number; readonly receivedBps: number };
 
 export class LoadMeter {
-  readonly #rates: ReadonlyMap<string, number | undefined>;
-  #before = new Map<string, Figures>();
+  readonly #capacities: ReadonlyMap<string, number | undefined>;
+  #before: ReadonlyMap<string, ByteCounts> = new Map();
+  #counts = new Map<string, ByteCounts>();
   #measuredAt: number | undefined;
+  #seconds = 0;
 
   constructor(links: readonly LinkConfig[]) {
-    this.#rates = new Map(links.map(({ name, rateBps }) => [name, rateBps]));
+    this.#capacities = new Map(links.map(({ name, rateBps }) => [name, rateBps]));
   }
 
   /** @param usable links that packets can leave by now */
   measure(tunnels: readonly MeteredTunnel[], usable: ReadonlySet<string>, nowMillis: number): TunnelLoad[] {
-    const links = this.#measureLinks(tunnels, nowMillis);
-    return tunnels.map(({ config, role, paths }) => {
-      const carriers = [...new Set(paths.filter(carries).map(({ link }) => link))];
-      const loads = carriers.map((link) => this.#loadOf(link, links.get(link), config.demand.direction));
-      // One that waits for its peer cannot tell whether the peer wants to come.
-      const isCut =
-        role === 'initiator' ? loads.length === 0 : !config.links.some((link) => usable.has(link));
-      return { tunnel: config.name, loads, isCut };
-    });
+    this.#seconds = (nowMillis - (this.#measuredAt ?? nowMillis)) / 1000;
+    this.#measuredAt = nowMillis;
+    this.#before = this.#counts;
+    this.#counts = new Map();
+    const used = this.#linkRates(tunnels);
+    return tunnels.map((tunnel) => this.#loadOf(tunnel, tunnels, used, usable));
   }
 
-  #measureLinks(tunnels: readonly MeteredTunnel[], nowMillis: number): Map<string, LinkFigures> {
-    const seconds = (nowMillis - (this.#measuredAt ?? nowMillis)) / 1000;
-    const links = new Map<string, LinkFigures>();
-    const after = new Map<string, Figures>();
+  #loadOf(
+    { config, role, paths, chosen }: MeteredTunnel,
+    tunnels: readonly MeteredTunnel[],
+    used: ReadonlyMap<string, Rates>,
+    usable: ReadonlySet<string>,
+  ): TunnelLoad {
+    const { direction } = config.demand;
+    const carriers = [...new Set(paths.filter(carries).map(({ link }) => link))];
+    const loads = carriers.map((link): LinkLoad => {
+      const over = tunnels
+        .flatMap((tunnel) => tunnel.paths)
+        .filter((path) => path.link === link && carries(path));
+      return { link, usedBps: busier(used.get(link), direction), ...this.#line(link, over) };
+    });
+    return {
+      tunnel: config.name,
+      loads,
+      ...(chosen !== undefined && {
+        chosenBps: busier(this.#grown(`chosen ${config.name}`, chosen), direction),
+      }),
+      // One that waits for its peer cannot tell whether the peer wants to come.
+      isCut: role === 'initiator' ? loads.length === 0 : !config.links.some((link) => usable.has(link)),
+    };
+  }
+
+  #line(link: string, paths: readonly PathStatus[]): Pick<LinkLoad, 'capacityBps' | 'queueMillis'> {
+    const measured = paths.reduce((sum, { rateBps = 0 }) => sum + rateBps, 0);
+    const queueMillis = Math.max(...paths.map((path) => path.queueMillis ?? 0));
+    return {
+      capacityBps: this.#capacities.get(link) ?? (measured === 0 ? undefined : measured),
+      queueMillis,
+    };
+  }
+
+  #linkRates(tunnels: readonly MeteredTunnel[]): Map<string, Rates> {
+    const links = new Map<string, Rates>();
     for (const { config, paths } of tunnels) {
       for (const path of paths) {
-        const key = `${config.name} ${path.id}`;
-        const now = figuresOf(path);
-        after.set(key, now);
-        const grown = seconds > 0 ? difference(now, this.#before.get(key)) : { sent: 0, received: 0 };
-        const link = links.get(path.link) ?? { sentBps: 0, receivedBps: 0, rateBps: 0, queues: [] };
-        links.set(path.link, link);
-        link.sentBps += (grown.sent * 8) / (seconds || 1);
-        link.receivedBps += (grown.received * 8) / (seconds || 1);
-        if (!carries(path)) continue;
-        link.rateBps += path.rateBps ?? 0;
-        link.queues.push(path.queueMillis ?? 0);
+        const { sentBps, receivedBps } = this.#grown(`path ${config.name} ${path.id}`, bytesOf(path));
+        const sum = links.get(path.link) ?? { sentBps: 0, receivedBps: 0 };
+        links.set(path.link, { sentBps: sum.sentBps + sentBps, receivedBps: sum.receivedBps + receivedBps });
       }
     }
-    this.#before = after;
-    this.#measuredAt = nowMillis;
     return links;
   }
 
-  #loadOf(link: string, figures: LinkFigures | undefined, direction: 'both' | 'sent'): LinkLoad {
-    const { sentBps = 0, receivedBps = 0, rateBps = 0, queues = [] } = figures ?? {};
-    return {
-      link,
-      usedBps: direction === 'both' ? Math.max(sentBps, receivedBps) : sentBps,
-      capacityBps: this.#rates.get(link) ?? (rateBps === 0 ? undefined : rateBps),
-      queueMillis: queues.length === 0 ? undefined : Math.max(...queues),
-    };
+  /** The mean since the last time; what is looked at for the first time, and what was begun anew, counts from nought. */
+  #grown(key: string, now: ByteCounts): Rates {
+    this.#counts.set(key, now);
+    if (this.#seconds <= 0) return { sentBps: 0, receivedBps: 0 };
+    const before = this.#before.get(key) ?? { sent: 0, received: 0 };
+    const isAnew = now.sent < before.sent || now.received < before.received;
+    const { sent, received } = isAnew ? { sent: 0, received: 0 } : before;
+    const perByte = 8 / this.#seconds;
+    return { sentBps: (now.sent - sent) * perByte, receivedBps: (now.received - received) * perByte };
   }
+}
+
+function busier(rates: Rates | undefined, direction: 'both' | 'sent'): number {
+  const { sentBps = 0, receivedBps = 0 } = rates ?? {};
+  return direction === 'both' ? Math.max(sentBps, receivedBps) : sentBps;
 }
 
 function carries({ state }: PathStatus): boolean {
   return state === 'up' || state === 'suspect';
 }
 
-function figuresOf(path: PathStatus): Figures {
+function bytesOf(path: PathStatus): ByteCounts {
   return {
     sent: path.txBytes + path.txPackets * OUTER_HEADER_BYTES,
     received: path.rxBytes + path.rxPackets * OUTER_HEADER_BYTES,
   };
-}
-
-/** A path that was laid anew counts from nought. */
-function difference(now: Figures, before: Figures = { sent: 0, received: 0 }): Figures {
-  const isNew = now.sent < before.sent || now.received < before.received;
-  return isNew ? now : { sent: now.sent - before.sent, received: now.received - before.received };
 }

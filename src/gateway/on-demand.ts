@@ -10,6 +10,7 @@ import { describeDial, describeHangUp } from '../journal/describe-demand.ts';
 import type { HangUpEvidence } from '../journal/event.ts';
 import type { DemandEffect, DialCause, HangUp, HangUpCause } from '../tunnel/demand/demand.ts';
 import { DemandMachine } from '../tunnel/demand/demand-machine.ts';
+import { ChosenTraffic } from './chosen-traffic.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
 import { DialCommands, type OnDemandLinkConfig } from './dial-commands.ts';
 import type { Links } from './links.ts';
@@ -25,6 +26,8 @@ export type OnDemandParts = {
   readonly tunnels: readonly Tunnel[];
   /** Looks at the network, and has made it as wanted when the promise is fulfilled. */
   readonly look: () => Promise<void>;
+  /** Told what is wrong with a part of the machine's network at the moment, again and again. */
+  readonly trouble: (part: string, problems: readonly string[]) => void;
 };
 
 export class OnDemand {
@@ -34,6 +37,8 @@ export class OnDemand {
   readonly #meter: LoadMeter;
   readonly #commands: DialCommands;
   #adopted: readonly string[] = [];
+  readonly #traffic: ChosenTraffic;
+  #sampling: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
 
@@ -50,6 +55,7 @@ export class OnDemand {
       monotonicMillis(),
     );
     this.#meter = new LoadMeter(links);
+    this.#traffic = new ChosenTraffic(tunnels, parts.trouble);
     this.#commands = new DialCommands(gateway.state, (problem) => this.#trouble(problem));
   }
 
@@ -67,7 +73,8 @@ export class OnDemand {
 
   start(): void {
     this.#clearLeftovers();
-    if (this.#configs.size > 0) this.#timer = setInterval(() => this.#sample(), SAMPLE_MILLIS);
+    if (this.#configs.size > 0) this.#timer = setInterval(() => this.#sampleNext(), SAMPLE_MILLIS);
+    else this.#sampling = this.#traffic.remove();
   }
 
   /** Nothing is decided any more. */
@@ -77,8 +84,10 @@ export class OnDemand {
   }
 
   /** After `pause`, when no packet needs the links any more. */
-  hangUpAll(): Promise<void> {
-    return this.#commands.hangUpAll((name) => {
+  async hangUpAll(): Promise<void> {
+    await this.#sampling;
+    await this.#traffic.remove();
+    await this.#commands.hangUpAll((name) => {
       const standing = this.#machine.standing(name, monotonicMillis());
       const isUp = standing?.phase === 'up' || standing?.phase === 'holding';
       const upMillis = isUp ? monotonicMillis() - standing.sinceMillis : undefined;
@@ -127,10 +136,19 @@ export class OnDemand {
     if (failure !== undefined) this.#trouble(`BS_HANG_UP_FAILED link ${name}: ${failure}`);
   }
 
-  #sample(): void {
+  /** A sample that takes long makes the next ones wait. */
+  #sampleNext(): void {
+    this.#sampling ??= this.#sample().finally(() => {
+      this.#sampling = undefined;
+    });
+  }
+
+  async #sample(): Promise<void> {
+    const chosen = await this.#traffic.read();
+    if (this.#stopping) return;
     const usable = new Set(this.#parts.links.families().map(({ link }) => link));
-    const tunnels = this.#parts.tunnels.map(({ config, role, paths }) => {
-      return { config, role, paths: paths.status() };
+    const tunnels = this.#parts.tunnels.map(({ id, config, role, paths }) => {
+      return { config, role, paths: paths.status(), chosen: chosen.get(id) };
     });
     const nowMillis = monotonicMillis();
     const loads = this.#meter.measure(tunnels, usable, nowMillis);

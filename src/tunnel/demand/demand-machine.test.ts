@@ -122,6 +122,25 @@ describe('a link on demand', () => {
   });
 });
 
+describe('traffic that counts', () => {
+  it('is all that dials a link and keeps it up, whatever else flows', () => {
+    const rig = new DemandRig().run(60, { ...busy, chosenBps: 1e6 });
+    assert.deepEqual(rig.words, []);
+    rig.run(11, { ...busy, chosenBps: 9e6 });
+    assert.deepEqual(rig.words, ['dial lte load']);
+    rig.run(70, { usedBps: 15e6, chosenBps: 1e6 });
+    assert.deepEqual(rig.words, ['dial lte load', 'hangUp lte spare']);
+  });
+
+  it('must flow for queues to count', () => {
+    const rig = new DemandRig({ demand: { above: undefined, queueMillis: 5 } });
+    rig.run(60, { ...busy, queueMillis: 9, chosenBps: 0 });
+    assert.deepEqual(rig.words, []);
+    rig.run(11, { ...busy, queueMillis: 9, chosenBps: 1 });
+    assert.deepEqual(rig.words, ['dial lte queue']);
+  });
+});
+
 describe('links on demand', () => {
   const links = { dear: { cost: 9 }, cheap: { cost: 1 }, alike: { cost: 1 } };
 

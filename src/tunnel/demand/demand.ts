@@ -28,6 +28,8 @@ export type LinkLoad = {
 export type TunnelLoad = {
   readonly tunnel: string;
   readonly loads: readonly LinkLoad[];
+  /** Of the traffic that counts, where the tunnel has such a choice; otherwise all that is on the links counts. */
+  readonly chosenBps?: number;
   /** Nothing carries that should. */
   readonly isCut: boolean;
 };

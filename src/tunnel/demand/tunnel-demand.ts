@@ -17,6 +17,7 @@ export class TunnelDemand {
   readonly tunnel: DemandTunnel;
   readonly #config: DemandConfig;
   #loads: readonly LinkLoad[] = [];
+  #chosenBps: number | undefined;
   #isCut = false;
   #carriers = '';
   #now = 0;
@@ -31,11 +32,12 @@ export class TunnelDemand {
   }
 
   /** @param up links on demand that are up */
-  sampled({ loads, isCut }: TunnelLoad, up: readonly string[], nowMillis: number): void {
+  sampled({ loads, chosenBps, isCut }: TunnelLoad, up: readonly string[], nowMillis: number): void {
     const carriers = loads.map(({ link }) => link).join();
     if (carriers !== this.#carriers) this.#forgetLoad();
     this.#carriers = carriers;
     this.#loads = loads;
+    this.#chosenBps = chosenBps;
     this.#isCut = isCut;
     this.#now = nowMillis;
     this.#aboveSince = since(this.#isAbove(), this.#aboveSince, nowMillis);
@@ -100,11 +102,12 @@ export class TunnelDemand {
 
   #isQueued(): boolean {
     const { queueMillis: limit } = this.#config;
-    return limit !== undefined && this.#loads.length > 0 && shortestQueue(this.#loads) >= limit;
+    if (limit === undefined || this.#loads.length === 0 || this.#used === 0) return false;
+    return shortestQueue(this.#loads) >= limit;
   }
 
   get #used(): number {
-    return this.#loads.reduce((sum, { usedBps }) => sum + usedBps, 0);
+    return this.#chosenBps ?? this.#loads.reduce((sum, { usedBps }) => sum + usedBps, 0);
   }
 
   #heldFor(begin: number | undefined, leastMillis: number): number | undefined {
