@@ -9,7 +9,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import type { OnDemandStatus, PathStatus } from '../../src/api/status.ts';
-import { outside } from '../addressing.ts';
+import { outside, privateNetworks } from '../addressing.ts';
 
 import { JournalWatch } from './journal-watch.ts';
 import { assertHostsReach, openSitePair, type SitePair } from './site-pair.ts';
@@ -134,6 +134,26 @@ describe('a link on demand', () => {
     await sleep(6_000);
     assert.deepEqual(commands(pair), []);
     assert.equal((await onDemand(pair)).state, 'forbidden');
+    await stream.finish();
+  });
+
+  it('is dialled only for the traffic that was chosen', async () => {
+    const { v4, v6 } = privateNetworks.b;
+    await startWith({}, { ...demand, traffic: [{ protocol: 'udp' }, { protocol: 'tcp', ports: '1-1000' }] });
+    const stream = await TcpStream.start(pair.sites, heavy);
+    await sleep(6_000);
+    assert.deepEqual(commands(pair), []);
+    const rules = async () => (await pair.a.namespace.run('nft', ['list', 'ruleset'])).stdout;
+    await pair.a.namespace.nft('delete table inet backstay_demand');
+    await sleep(2_500);
+    assert.match(await rules(), /backstay_demand/, 'made again');
+    configure(pair, {}, { ...demand, traffic: { protocol: 'tcp', to: [v4, v6], ports: '7000-8000' } });
+    await pair.a.stop();
+    assert.doesNotMatch(await rules(), /backstay_demand/);
+    await pair.a.start();
+    watch = await JournalWatch.start(pair.a);
+    const { evidence } = await watch.waitFor('linkDialled', undefined, SETTLE_MILLIS);
+    assert.equal(evidence.reason, 'load');
     await stream.finish();
   });
 
