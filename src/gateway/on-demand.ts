@@ -8,6 +8,7 @@
 import type { LinkStatus, OnDemandStatus } from '../api/status.ts';
 import { describeDial, describeHangUp } from '../journal/describe-demand.ts';
 import type { HangUpEvidence } from '../journal/event.ts';
+import type { DialledLink } from '../linux/on-demand-record.ts';
 import type { DemandEffect, DialCause, HangUp, HangUpCause } from '../tunnel/demand/demand.ts';
 import { DemandMachine } from '../tunnel/demand/demand-machine.ts';
 import { ChosenTraffic } from './chosen-traffic.ts';
@@ -117,22 +118,24 @@ export class OnDemand {
 
   /** What is configured otherwise by now: a link that is always used stays up, others go. */
   #clearLeftovers(): void {
-    const gone = [...this.#commands.dialled].filter(([name]) => !this.#adopted.includes(name));
-    if (this.#adopted.length + gone.length === 0) return;
+    const { links } = this.#parts.context.config;
+    const isStatic = (device: string) =>
+      links.some((link) => link.interface === device && link.onDemand === undefined);
+    const others = [...this.#commands.dialled].filter(([name]) => !this.#adopted.includes(name));
+    const kept = others.filter(([, link]) => isStatic(link.interface));
+    const gone = others.filter((entry) => !kept.includes(entry));
+    if (this.#adopted.length + others.length === 0) return;
     const evidence = {
-      adopted: this.#adopted.map((name) => `link ${name}`),
+      adopted: [...this.#adopted, ...kept.map(([name]) => name)].map((name) => `link ${name}`),
       removed: gone.map(([name]) => `link ${name}`),
     };
     this.#parts.context.record({ kind: 'adoptedLeftovers', subject: this.#gateway, evidence });
-    for (const [name, link] of gone) {
-      const isInUse = this.#parts.context.config.links.some((it) => it.interface === link.interface);
-      if (isInUse) this.#commands.forget(name);
-      else void this.#hangUpLeftover(name, () => this.#commands.hangUp(name, link));
-    }
+    for (const [name] of kept) this.#commands.forget(name);
+    for (const [name, link] of gone) void this.#hangUpLeftover(name, link);
   }
 
-  async #hangUpLeftover(name: string, hangUp: () => Promise<string | undefined>): Promise<void> {
-    const failure = await hangUp();
+  async #hangUpLeftover(name: string, link: DialledLink): Promise<void> {
+    const failure = await this.#commands.hangUp(name, link);
     if (failure !== undefined) this.#trouble(`BS_HANG_UP_FAILED link ${name}: ${failure}`);
   }
 
