@@ -88,6 +88,16 @@ test('a down-command that runs at the end gets its time, and does not run twice'
   assert.deepEqual([told, rig.log()], [[], ['down lte wwan0']]);
 });
 
+test('a down-command that runs at the end and fails is left to the next start', async (context) => {
+  const rig = open(context);
+  const lte = link(rig, 'true', `sleep 0.5; ${down}; exit 3`);
+  await rig.commands.dial(lte);
+  const hanging = hangUp(rig.commands, lte);
+  await rig.commands.hangUpAll(() => {});
+  assert.match((await hanging) ?? '', /status 3/);
+  assert.deepEqual([rig.log(), [...rig.next().dialled.keys()]], [['down lte wwan0'], ['lte']]);
+});
+
 test('a link that cannot be hung up at the end is told as trouble, and left to the next start', async (context) => {
   const rig = open(context);
   await rig.commands.dial(link(rig, 'true', 'exit 3'));

@@ -67,6 +67,22 @@ describe('a link on demand', () => {
     assert.deepEqual(rig.words, ['dial lte noLink', 'hangUp lte spare']);
   });
 
+  it('stays up while nothing carries over it either', () => {
+    const rig = new DemandRig().run(300, { usedBps: 0, isDead: true });
+    assert.deepEqual(rig.words, ['dial lte noLink']);
+  });
+
+  it('that came up begins with the first pause when it fails again', () => {
+    // Asked for at each dial and each hang-up.
+    const upFails = [true, false, true, false, false, false, true];
+    const rig = new DemandRig({ fate: () => ({ upFails: upFails.shift() ?? false }) });
+    rig.run(150, busy).run(120, quiet).run(20, busy);
+    assert.deepEqual(
+      rig.of('failed').map(({ effect }) => effect.retryMillis / SECOND),
+      [20, 40, 20],
+    );
+  });
+
   it('gives way to the next one when it cannot be dialled, and is tried again later and later', () => {
     const links = { lte: { cost: 1 }, isdn: { cost: 2 } };
     const rig = new DemandRig({ links, fate: (link) => ({ upFails: link === 'lte' }) }).run(15, busy);
@@ -149,6 +165,13 @@ describe('links on demand', () => {
     assert.deepEqual(rig.words, ['dial cheap load', 'dial alike load', 'dial dear load']);
     rig.run(300, quiet);
     assert.deepEqual(rig.words.slice(3), ['hangUp dear spare', 'hangUp alike spare', 'hangUp cheap spare']);
+  });
+
+  it('go one at a time: each has its time to be missed before the next one goes', () => {
+    const rig = new DemandRig({ links }).run(200, { usedBps: 60e6 }).run(200, quiet);
+    const times = rig.of('hangUp').map(({ at }) => at);
+    assert.equal(times.length, 3);
+    for (const [index, at] of times.slice(1).entries()) assert.ok(at - times[index]! >= 30 * SECOND);
   });
 
   it('come one at a time: each has its time to help before the next one is dialled', () => {

@@ -128,7 +128,7 @@ export class OnDemandLink {
     if (this.#state.kind !== 'dialling') return [];
     if (failure !== undefined) return this.#fail({ code: 'BS_DIAL_FAILED', message: failure }, nowMillis);
     this.#state = { ...this.#state, commandRuns: false };
-    return this.#isOpen ? [] : [this.hangUp({ reason: 'hours' }, nowMillis)];
+    return [];
   }
 
   hungUp(failure: string | undefined, nowMillis: number): DemandEffect[] {

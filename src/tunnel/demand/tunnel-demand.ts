@@ -8,7 +8,7 @@
  *
  * Contract: a condition counts once it held without a break for its time. A link is spared by what use would be of the
  * others without it: then hanging it up never takes use above the upper threshold. A line whose capacity is not known
- * was never full. When the links that carry are others than before, all but an outage is looked at anew.
+ * was never full.
  */
 import type { DemandConfig } from '../../config/index.ts';
 import type { DemandFigures, DemandTunnel, DialCause, LinkLoad, TunnelLoad } from './demand.ts';
@@ -19,7 +19,6 @@ export class TunnelDemand {
   #loads: readonly LinkLoad[] = [];
   #chosenBps: number | undefined;
   #isCut = false;
-  #carriers = '';
   #now = 0;
   #aboveSince: number | undefined;
   #queueSince: number | undefined;
@@ -33,9 +32,6 @@ export class TunnelDemand {
 
   /** @param up links on demand that are up */
   sampled({ loads, chosenBps, isCut }: TunnelLoad, up: readonly string[], nowMillis: number): void {
-    const carriers = loads.map(({ link }) => link).join();
-    if (carriers !== this.#carriers) this.#forgetLoad();
-    this.#carriers = carriers;
     this.#loads = loads;
     this.#chosenBps = chosenBps;
     this.#isCut = isCut;
@@ -49,8 +45,10 @@ export class TunnelDemand {
 
   /** A link of the tunnel came or went: what was asked for was given, and begins anew. */
   restart(): void {
-    this.#forgetLoad();
+    this.#aboveSince = undefined;
+    this.#queueSince = undefined;
     this.#cutSince = undefined;
+    this.#spareSince.clear();
   }
 
   /** Why another link is wanted now. */
@@ -130,12 +128,6 @@ export class TunnelDemand {
       ...(Number.isFinite(capacityBps) && { capacityBps }),
       ...(threshold !== undefined && { threshold }),
     };
-  }
-
-  #forgetLoad(): void {
-    this.#aboveSince = undefined;
-    this.#queueSince = undefined;
-    this.#spareSince.clear();
   }
 }
 
