@@ -174,11 +174,24 @@ describe('links on demand', () => {
     for (const [index, at] of times.slice(1).entries()) assert.ok(at - times[index]! >= 30 * SECOND);
   });
 
-  it('come one at a time: each has its time to help before the next one is dialled', () => {
-    const rig = new DemandRig({ links }).run(60, { usedBps: 60e6 });
-    const times = rig.of('dial').map(({ at }) => at);
-    for (const [index, at] of times.slice(1).entries()) assert.ok(at - times[index]! >= 12 * SECOND);
-  });
+  const pressures = {
+    load: { moment: { usedBps: 60e6 }, pause: 10 },
+    queue: { moment: { usedBps: 1, queueMillis: 9 }, pause: 10 },
+    noLink: { moment: { usedBps: 0, isDead: true }, pause: 5 },
+  };
+  for (const [reason, { moment, pause }] of Object.entries(pressures)) {
+    it(`come one at a time (${reason}): each has its time to help before the next one is dialled`, () => {
+      const rig = new DemandRig({ links, demand: { queueMillis: 5 } }).run(60, moment);
+      const dials = rig.of('dial');
+      assert.deepEqual(
+        dials.map(({ effect }) => effect.cause.reason),
+        [reason, reason, reason],
+      );
+      // The command takes two seconds.
+      for (const [index, { at }] of dials.slice(1).entries())
+        assert.ok(at - dials[index]!.at >= (pause + 2) * SECOND);
+    });
+  }
 });
 
 describe('the hours of a link', () => {
