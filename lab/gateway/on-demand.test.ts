@@ -107,6 +107,23 @@ describe('a link on demand', () => {
     await assertHostsReach(pair.sites);
   });
 
+  it('comes when the line is full, though nobody has said what it carries', async () => {
+    await startWith({}, { queue: '5ms', for: '2s', 'below-for': '2s' });
+    await pair.a.stop();
+    change(pair.a.files.config, ({ links }) => {
+      for (const link of Object.values(links) as Section[]) delete link['rate'];
+    });
+    await pair.a.start();
+    watch = await JournalWatch.start(pair.a);
+    const stream = await TcpStream.start(pair.sites, heavy);
+    const { evidence } = await watch.waitFor('linkDialled', undefined, SETTLE_MILLIS);
+    assert.equal(evidence.reason, 'queue');
+    assert.ok((evidence.queueMillis ?? 0) >= 5, JSON.stringify(evidence));
+    await stream.finish();
+    await watch.waitFor('linkHungUp', undefined, SETTLE_MILLIS + HOLD_MILLIS);
+    await waitForState(pair, 'idle');
+  });
+
   it('comes when it is the only one left, and goes when another carries again', async () => {
     await startWith({}, { outage: '3s', 'below-for': '2s' });
     await pair.sites.link(0).set({ blackHole: true });
