@@ -56,21 +56,13 @@ export const trafficList = () =>
     });
 
 function ports() {
-  return textOrNumber((text) => {
+  const allowed = 'a port from 1 to 65535, or a range such as 5000-5100';
+  const field = textField<PortRange>(allowed, (text) => {
     const parts = /^(?<first>\d{1,5})(?:-(?<last>\d{1,5}))?$/.exec(text)?.groups;
     const first = Number(parts?.['first']);
     const last = Number(parts?.['last'] ?? first);
     return first >= 1 && last <= 65535 && first <= last ? { value: { first, last } } : { wrong: undefined };
   });
-}
-
-/** A single port is a number to YAML. */
-function textOrNumber(parse: Parameters<typeof textField<PortRange>>[1]) {
-  const allowed = 'a port from 1 to 65535, or a range such as 5000-5100';
-  return z
-    .preprocess(
-      (input) => (Number.isInteger(input) ? String(input) : input),
-      textField<PortRange>(allowed, parse),
-    )
-    .meta({ allowed });
+  // A single port is a number to YAML.
+  return z.preprocess((input) => (Number.isInteger(input) ? String(input) : input), field).meta({ allowed });
 }

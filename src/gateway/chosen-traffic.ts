@@ -2,7 +2,8 @@
  * How much of the traffic flows that the tunnels' `traffic` chooses, from counters in the kernel's packet filter.
  *
  * Contract: the counters are made when they are first read, made again when somebody has removed them, and gone after
- * `remove`, also those that an earlier run has left. Counters that cannot be had are told as trouble, and nothing counts meanwhile: nobody pays for a guess.
+ * `remove`, also those that an earlier run has left. Counters that cannot be had are told as trouble, and nothing counts
+ * meanwhile: nobody pays for a guess.
  */
 import type { TunnelConfig } from '../config/index.ts';
 import { BackstayError } from '../errors.ts';

@@ -1,8 +1,9 @@
 /**
  * What the configured links can use at the moment, and the journal of its changes.
  *
- * Contract: a link on demand is not used, and its absence is no news, until `use` says that it was brought up. `resolve` takes a fresh look at the kernel's network and returns the links as the rest of the gateway wants
- * them: as desired routing, as sockets, as the control channel's links. It touches nothing.
+ * Contract: `resolve` takes a fresh look at the kernel's network and returns the links as the rest of the gateway wants
+ * them: as desired routing, as sockets, as the control channel's links. It touches nothing. A link on demand is not
+ * used, and its absence is no news, until `use` says that it was brought up.
  */
 import type { LinkStatus } from '../api/status.ts';
 import type { LinkConfig } from '../config/index.ts';

@@ -2,7 +2,8 @@
  * What the tunnels carry over their links, from the paths' counters: the load that bandwidth on demand decides by.
  *
  * Contract: pure. Each call of `measure` gives the mean since the one before. The load of a link is that of all tunnels
- * over it, as they share its capacity: what the operator says, otherwise what the paths were measured to carry. Figures count what is on the line, outer headers included.
+ * over it, as they share its capacity: what the operator says, otherwise what the paths were measured to carry. Figures
+ * count what is on the line, outer headers included.
  */
 import type { PathStatus } from '../api/status.ts';
 import type { LinkConfig, TunnelConfig } from '../config/index.ts';

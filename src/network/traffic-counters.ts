@@ -2,9 +2,9 @@
  * The nftables table that counts the traffic which may cause a dial, per tunnel and direction, without touching it.
  *
  * Contract: only the table `inet backstay_demand` is spoken of, in one transaction that replaces it. A packet that several
- * entries fit is counted once. What is sent is seen after routing, on its way into the tunnel's device, what is received
- * when it comes out of it, both with the addresses that the private networks know; entries are written as what is sent, so that addresses and ports change places in what is
- * received. Source: nft(8) "Counter", S4.8.
+ * entries fit is counted once. What is sent is seen on its way into the tunnel's device, what is received when it comes
+ * out of it, both with the addresses that the private networks know. Entries are written as what is sent: in what is
+ * received, addresses and ports change places. Source: nft(8) "Counter", S4.8.
  */
 import type { TrafficRule } from '../config/index.ts';
 import { formatPrefix, type IpFamily, type IpPrefix, prefixContains } from './ip-address.ts';
