@@ -154,6 +154,22 @@ describe('a link on demand', () => {
     await stream.finish();
   });
 
+  it('is hung up when its hours end, held or not', async () => {
+    // Hours end with a minute; until then there is time to dial.
+    const end = Math.ceil((Date.now() + 25_000) / 60_000) * 60_000;
+    const clock = (millis: number) => new Date(millis).toISOString().slice(11, 16);
+    const hours = `${clock(end - 3_600_000)}-${clock(end)}`;
+    await startWith({ hold: '10m', hours, 'time-zone': 'UTC' });
+    const stream = await TcpStream.start(pair.sites, heavy);
+    await waitForState(pair, 'holding');
+    const hungUp = await watch.waitFor('linkHungUp', undefined, end - Date.now() + 5_000);
+    assert.equal(hungUp.evidence.reason, 'hours');
+    assert.ok(Date.parse(hungUp.at) >= end);
+    await waitForState(pair, 'forbidden');
+    await stream.finish();
+    assert.deepEqual(commands(pair), ['up', 'down']);
+  });
+
   it('is dialled only for the traffic that was chosen', async () => {
     const { v4, v6 } = privateNetworks.b;
     await startWith({}, { ...demand, traffic: [{ protocol: 'udp' }, { protocol: 'tcp', ports: '1-1000' }] });

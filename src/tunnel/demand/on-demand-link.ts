@@ -10,7 +10,6 @@
  * repeated until it succeeds, and the link is not dialled meanwhile. Outside of its hours a link is not dialled, and what
  * is up is hung up as soon as no command runs. `hold` counts from when the link came up.
  */
-
 import type { DemandEffect, DemandLink, DialCause, DialFailure, HangUp, HangUpCause } from './demand.ts';
 import { DialClock } from './dial-hours.ts';
 
