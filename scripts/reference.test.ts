@@ -21,6 +21,7 @@ test('every setting is in the reference, under its section', () => {
     'tunnels.NAME.peer',
     'tunnels.NAME.filters',
     'tunnels.NAME.rekey',
+    'tunnels.NAME.demand.traffic',
   ]) {
     assert.match(reference, new RegExp(`^#+ \`${heading}\`$`, 'm'));
   }

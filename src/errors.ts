@@ -62,6 +62,24 @@ export const errorCatalogue = {
       'Give it a capture in pcap or pcapng, or with --hex one whole message; docs/decode.md has examples.',
     exitStatus: exitStatus.failure,
   },
+  BS_DIAL_FAILED: {
+    summary: 'The up-command of a link on demand failed or took too long.',
+    remedy:
+      'The message has what the command said; run it by hand. The attempt is repeated, with growing pauses.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_DIAL_NO_LINK: {
+    summary: 'The up-command of a link on demand ended well, but the link did not come up.',
+    remedy:
+      "See with `ip address` what the link's interface is lacking after the command; give it more time with `within`.",
+    exitStatus: exitStatus.failure,
+  },
+  BS_HANG_UP_FAILED: {
+    summary: 'The down-command of a link on demand failed or took too long; the link may still be up.',
+    remedy:
+      'The message has what the command said; hang the link up by hand. The command is repeated until it succeeds.',
+    exitStatus: exitStatus.failure,
+  },
   BS_IDENTITY_EXISTS: {
     summary: 'An identity file is already in the place where a new one was to be made.',
     remedy:
@@ -112,6 +130,11 @@ export const errorCatalogue = {
   BS_KERNEL_TOO_OLD: {
     summary: 'The kernel lacks something that the packet path needs.',
     remedy: 'Use Linux 5.10 or newer; `backstay doctor` tells what else is missing.',
+    exitStatus: exitStatus.unavailable,
+  },
+  BS_LINK_LOST: {
+    summary: 'A link on demand was up, went down by itself, and did not come back in time.',
+    remedy: 'Look at the modem or the line; the link is dialled again when it is needed.',
     exitStatus: exitStatus.unavailable,
   },
   BS_LINK_UNUSABLE: {

@@ -36,6 +36,20 @@ export type LinkStatus = {
   readonly nextHops: readonly string[];
   /** Why it is down. */
   readonly reason?: string;
+  /** Of a link with `use: on-demand` only. */
+  readonly onDemand?: OnDemandStatus;
+};
+
+export type OnDemandStatus = {
+  /**
+   * `holding`: up, and kept up for its `hold` even if nobody needs it. `forbidden`: it may not be dialled at this hour.
+   * `failed`: it is dialled again after a pause, if it is needed.
+   */
+  readonly state: 'idle' | 'dialling' | 'holding' | 'up' | 'hangingUp' | 'forbidden' | 'failed';
+  /** Since when; of a link that is up or held, since when it is up. */
+  readonly since: string;
+  /** Why it was dialled, hung up, or failed, the last time. */
+  readonly reason?: string;
 };
 
 export type TunnelStatus = {

@@ -1,13 +1,20 @@
 /** The status document as a person reads it: the gateway, its links, then each tunnel with its paths. */
 
-import type { FilterStatus, LinkStatus, PathStatus, Status, TunnelStatus } from '../api/status.ts';
+import type {
+  FilterStatus,
+  LinkStatus,
+  OnDemandStatus,
+  PathStatus,
+  Status,
+  TunnelStatus,
+} from '../api/status.ts';
 import { formatBytes, formatCount, formatMillis } from '../journal/quantity.ts';
 import { type Cell, formatColumns } from './columns.ts';
 import type { Palette } from './terminal.ts';
 
 export function formatStatus(status: Status, palette: Palette): string {
   const nowMillis = Date.parse(status.time);
-  const parts = [formatGateway(status, palette), formatLinks(status.links, palette)];
+  const parts = [formatGateway(status, palette), formatLinks(status.links, nowMillis, palette)];
   for (const tunnel of status.tunnels) parts.push(formatTunnel(tunnel, nowMillis, palette));
   if (status.tunnels.length === 0) parts.push('No tunnels are configured.\n');
   return parts.join('\n');
@@ -21,19 +28,27 @@ function formatGateway({ gateway, time }: Status, palette: Palette): string {
   return `${palette.strong(`Gateway ${gateway.name}`)}: version ${gateway.version}, process ${gateway.pid}, running for ${running}, memory ${formatBytes(gateway.memoryBytes)}${strangers}\n`;
 }
 
-function formatLinks(links: readonly LinkStatus[], palette: Palette): string {
+function formatLinks(links: readonly LinkStatus[], nowMillis: number, palette: Palette): string {
   const head = ['LINK', 'STATE', 'INTERFACE', 'ADDRESSES', 'NEXT HOPS', ''].map((text) =>
     faint(text, palette),
   );
   const rows = links.map((link): Cell[] => [
     link.name,
-    paintState(link.state, palette),
+    link.onDemand === undefined
+      ? paintState(link.state, palette)
+      : paintOnDemand(link.onDemand.state, palette),
     link.interface,
     link.addresses.join(' ') || '-',
     link.nextHops.join(' ') || (link.state === 'up' ? 'on-link' : '-'),
-    link.reason === undefined ? '' : `(${link.reason})`,
+    remarkOn(link, nowMillis),
   ]);
   return formatColumns([head, ...rows]);
+}
+
+function remarkOn({ onDemand, reason }: LinkStatus, nowMillis: number): string {
+  if (onDemand === undefined) return reason === undefined ? '' : `(${reason})`;
+  const since = `for ${formatMillis(nowMillis - Date.parse(onDemand.since))}`;
+  return onDemand.reason === undefined ? `(${since})` : `(${since}: ${onDemand.reason})`;
 }
 
 function formatTunnel(tunnel: TunnelStatus, nowMillis: number, palette: Palette): string {
@@ -179,6 +194,15 @@ function formatRatio(ratio: number): string {
 function paintState(state: string, palette: Palette) {
   if (state === 'up') return { text: state, paint: palette.good };
   return { text: state, paint: state === 'down' ? palette.bad : palette.warn };
+}
+
+/** A link that nobody needs is neither good nor bad. */
+function paintOnDemand(state: OnDemandStatus['state'], palette: Palette) {
+  if (state === 'up' || state === 'holding') return { text: state, paint: palette.good };
+  if (state === 'failed') return { text: state, paint: palette.bad };
+  const isAtRest = state === 'idle' || state === 'forbidden';
+  const text = state === 'hangingUp' ? 'hanging up' : state;
+  return { text, paint: isAtRest ? palette.faint : palette.warn };
 }
 
 function faint(text: string, palette: Palette): Cell {

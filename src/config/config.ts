@@ -8,9 +8,11 @@
 import type { TrafficFilter } from '../network/filter-rule.ts';
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
 import type { TrafficClass } from './class-section.ts';
+import type { DialHours } from './dial-hours-field.ts';
 import type { ParsedConfig } from './schema.ts';
+import type { PortRange } from './traffic-section.ts';
 
-export type { Endpoint, IpAddress, IpPrefix };
+export type { DialHours, Endpoint, IpAddress, IpPrefix };
 
 export type Config = {
   readonly gateway: GatewayConfig;
@@ -35,6 +37,22 @@ export type LinkConfig = {
   readonly rateBps: number | undefined;
   readonly keepaliveMillis: number;
   readonly mtu: number;
+  /** undefined: it is always used. */
+  readonly onDemand: OnDemandConfig | undefined;
+};
+
+export type OnDemandConfig = {
+  /** The program's absolute path and its arguments. */
+  readonly upCommand: readonly string[];
+  readonly downCommand: readonly string[];
+  readonly withinMillis: number;
+  readonly holdMillis: number;
+  readonly retryMillis: number;
+  readonly cost: number;
+  /** undefined: at any time. */
+  readonly hours: readonly DialHours[] | undefined;
+  /** undefined: that of the machine. */
+  readonly timeZone: string | undefined;
 };
 
 export const schedules = ['arrival', 'weight'] as const;
@@ -60,6 +78,31 @@ export type TunnelConfig = {
   /** In the order in which they are asked. */
   readonly classes: readonly TrafficClass[];
   readonly rekey: { readonly afterMillis: number; readonly packets: number };
+  readonly demand: DemandConfig;
+};
+
+/** Shares are between 0 and 1. */
+export type DemandConfig = {
+  /** undefined: use dials no link. */
+  readonly above: number | undefined;
+  readonly forMillis: number;
+  readonly below: number;
+  readonly belowForMillis: number;
+  /** undefined: queues dial no link. */
+  readonly queueMillis: number | undefined;
+  readonly outageMillis: number;
+  readonly direction: 'both' | 'sent';
+  /** What counts; undefined: everything. */
+  readonly traffic: readonly TrafficRule[] | undefined;
+};
+
+/** A packet fits when it fits in everything that is given; in what the peer sends, the sides change places. */
+export type TrafficRule = {
+  readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined;
+  readonly from?: readonly IpPrefix[] | undefined;
+  readonly to?: readonly IpPrefix[] | undefined;
+  /** On the peer's side. */
+  readonly ports?: readonly PortRange[] | undefined;
 };
 
 export type PeerConfig = {

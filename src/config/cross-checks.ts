@@ -5,6 +5,14 @@
  * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
  */
 
+import {
+  alwaysALink,
+  demandWithoutLink,
+  familiesOfTraffic,
+  onDemandBlock,
+  portsOfProtocol,
+  thresholdsInOrder,
+} from './demand-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { neverMatches, portsNeedProtocol, sameFamilies, sameFilterName } from './filter-checks.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
@@ -49,4 +57,10 @@ export const crossChecks: readonly CrossCheck[] = [
   sameFamilies,
   sameFilterName,
   neverMatches,
+  onDemandBlock,
+  alwaysALink,
+  demandWithoutLink,
+  thresholdsInOrder,
+  portsOfProtocol,
+  familiesOfTraffic,
 ];

@@ -47,6 +47,24 @@ test('the examples show what defaults become', () => {
   // 1428 less 82 is 1346; with the trailer of 2 that is a whole number of 4.
   assert.equal(branch.tunnels[0]?.mtu, 1346);
   assert.equal(branch.tunnels[0]?.interface, 'bs-head-office');
+  const onDemand = example('branch-on-demand.yaml');
+  assert.deepEqual(
+    onDemand.links.map((link) => link.onDemand?.holdMillis),
+    [undefined, 300_000, 60_000],
+  );
+  // Saturday, from 8 to 13 o'clock.
+  assert.deepEqual(onDemand.links[1]?.onDemand?.hours?.[1], { days: [5], begin: 480, end: 780 });
+  assert.deepEqual(onDemand.tunnels[0]?.demand, {
+    above: 0.8,
+    forMillis: 30_000,
+    below: 0.4,
+    belowForMillis: 300_000,
+    queueMillis: 5,
+    outageMillis: 5_000,
+    direction: 'both',
+    traffic: undefined,
+  });
+  assert.equal(branch.tunnels[0]?.demand.above, undefined);
   const plant = tunnel(example('two-providers-one-interface.yaml'), 'plant');
   assert.deepEqual(plant.links, ['dsl-north', 'dsl-south']);
   assert.equal(plant.mtu, 1410);

@@ -4,12 +4,16 @@ export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type { TrafficClass } from './class-section.ts';
 export type {
   Config,
+  DemandConfig,
+  DialHours,
   Endpoint,
   GatewayConfig,
   IpAddress,
   IpPrefix,
   LinkConfig,
+  OnDemandConfig,
   PeerConfig,
+  TrafficRule,
   TunnelConfig,
 } from './config.ts';
 export { formatMistake, type Mistake } from './mistake.ts';

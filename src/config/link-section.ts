@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { linkAddress, nextHop } from './address-fields.ts';
 import { autoOrPerFamily } from './list-fields.ts';
 import { givenName, interfaceName } from './name-fields.ts';
+import { onDemandSchema } from './on-demand-section.ts';
 import { duration, rate, wholeNumber } from './quantity-fields.ts';
 import { wrongValue } from './wording.ts';
 
@@ -37,8 +38,8 @@ export const linkSchema = z.strictObject(
       .optional()
       .meta({
         description:
-          'What the link can carry, if it is known: where to begin, as long as nothing has been measured, and the weight of ' +
-          'the link where a tunnel has `schedule: weight`. In bits per ' +
+          'What the link can carry, if it is known: where to begin, as long as nothing has been measured, the weight of ' +
+          'the link where a tunnel has `schedule: weight`, and the capacity by which `demand` decides. In bits per ' +
           'second (1 mbit = 1,000,000 bits).',
       }),
     keepalive: duration('50ms', '60s')
@@ -51,6 +52,17 @@ export const linkSchema = z.strictObject(
     mtu: wholeNumber(1280, 9000)
       .default(1500)
       .meta({ description: 'The largest outer IP packet that the way over this link carries, in bytes.' }),
+    use: z
+      .enum(['always', 'on-demand'], { error: (issue) => wrongValue(issue.input, 'always or on-demand') })
+      .default('always')
+      .meta({
+        description:
+          'Whether the link is always used, or brought up by a command when the `demand` of a tunnel asks for it.',
+        allowed: 'always or on-demand',
+      }),
+    'on-demand': onDemandSchema.optional().meta({
+      description: 'How a link with `use: on-demand` is brought up and hung up.',
+    }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least interface') },
 );

@@ -2,7 +2,9 @@
  * Fields of the schema that name things: gateways, links, tunnels, network interfaces, files, peers.
  */
 
+import { z } from 'zod';
 import { patternField, textField } from './text-field.ts';
+import { wrongValue } from './wording.ts';
 
 /**
  * Names that the operator gives. A letter is needed because a YAML key of digits only is a number to other programs,
@@ -35,6 +37,25 @@ export function absolutePath(maximumBytes = 4095) {
     if (bytes > maximumBytes) return { wrong: `which has ${bytes} bytes` };
     return /^\/[^\n\r]*[^/\n\r]$/.test(text) ? { value: text } : { wrong: undefined };
   });
+}
+
+/** A program and its arguments, as the kernel gets them: without a shell there is nothing to be quoted. */
+export function commandWords() {
+  const allowed = 'a list of an absolute path and up to 63 arguments, such as [/etc/backstay/lte, up]';
+  const error = (issue: { input?: unknown }) => wrongValue(issue.input, allowed);
+  return z
+    .array(argument(), { error })
+    .min(1, { error: `is an empty list, must be ${allowed}` })
+    .max(64, { error: `has too many arguments, must be ${allowed}` })
+    .refine(([program]) => program === undefined || program.startsWith('/'), {
+      error: (issue) => `begins with ${JSON.stringify((issue.input as string[])[0])}, must be ${allowed}`,
+    })
+    .meta({ allowed, several: 'with up to 63 arguments' });
+}
+
+function argument() {
+  const allowed = 'text of at most 4095 characters on one line';
+  return patternField(allowed, /^[^\0\n\r]{1,4095}$/);
 }
 
 /** SHA-256 over the peer's DER SubjectPublicKeyInfo; the last of 43 characters carries four bits only. */

@@ -67,6 +67,14 @@ export function readRate(text: string): number | undefined {
   return wholeAmount(parts['amount'] ?? '', bitsPerUnit[parts['unit'] as keyof typeof bitsPerUnit]);
 }
 
+/** A share such as `80%`; the value is between 0 and 1. */
+export function share() {
+  return textField('a share from 1% to 100%, such as 80%', (text) => {
+    const percent = Number(/^(?<percent>\d{1,3})%$/.exec(text)?.groups?.['percent']);
+    return percent >= 1 && percent <= 100 ? { value: percent / 100 } : { wrong: undefined };
+  });
+}
+
 /** Digits are shifted as text: 0.29 * 100 would not be whole in binary. */
 function wholeAmount(amount: string, factor: number): number | undefined {
   const [whole = '', fraction = ''] = amount.split('.');

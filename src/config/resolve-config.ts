@@ -7,7 +7,8 @@
 
 import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
 import { resolveClass } from './class-section.ts';
-import type { Config, LinkConfig, TunnelConfig } from './config.ts';
+import type { Config, DemandConfig, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
+import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
@@ -37,8 +38,27 @@ export function automaticMtu(smallestLinkMtu: number): number {
 }
 
 function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
-  const { rate, keepalive, ...rest } = parsed;
-  return { name, ...rest, rateBps: rate, keepaliveMillis: keepalive };
+  const { rate, keepalive, use, 'on-demand': onDemand, ...rest } = parsed;
+  return {
+    name,
+    ...rest,
+    rateBps: rate,
+    keepaliveMillis: keepalive,
+    onDemand: use === 'always' ? undefined : onDemand && resolveOnDemand(onDemand),
+  };
+}
+
+function resolveOnDemand(parsed: NonNullable<ParsedLink['on-demand']>): OnDemandConfig {
+  return {
+    upCommand: parsed['up-command'],
+    downCommand: parsed['down-command'],
+    withinMillis: parsed.within,
+    holdMillis: parsed.hold,
+    retryMillis: parsed.retry,
+    cost: parsed.cost,
+    hours: parsed.hours,
+    timeZone: parsed['time-zone'],
+  };
 }
 
 function resolveTunnel(
@@ -58,6 +78,20 @@ function resolveTunnel(
     schedule: parsed.schedule,
     classes: parsed.classes.map(resolveClass),
     rekey: { afterMillis: parsed.rekey.after, packets: parsed.rekey.packets },
+    demand: resolveDemand(parsed.demand ?? defaultDemand),
+  };
+}
+
+function resolveDemand(parsed: NonNullable<ParsedTunnel['demand']>): DemandConfig {
+  return {
+    above: parsed.above,
+    forMillis: parsed.for,
+    below: parsed.below,
+    belowForMillis: parsed['below-for'],
+    queueMillis: parsed.queue,
+    outageMillis: parsed.outage,
+    direction: parsed.direction,
+    traffic: parsed.traffic,
   };
 }
 

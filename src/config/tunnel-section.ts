@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { endpoint, interfaceAddress, network } from './address-fields.ts';
 import { classList } from './class-section.ts';
 import { schedules } from './config.ts';
+import { demandSchema } from './demand-section.ts';
 import { filterDefault, filterList } from './filter-section.ts';
 import { defaultPort } from './link-section.ts';
 import { oneOrMore } from './list-fields.ts';
@@ -92,6 +93,11 @@ export const tunnelSchema = z.strictObject(
         'decides. The peer has classes of its own for the other direction. See [classes](classes.md).',
     }),
     rekey: rekeySchema.prefault({}).meta({ description: 'When the keys of the tunnel are replaced.' }),
+    demand: demandSchema.optional().meta({
+      description:
+        'When links with `use: on-demand` are brought up for this tunnel, and when they are hung up.',
+      shownDefault: 'links on demand are dialled when no other carries',
+    }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least peer') },
 );

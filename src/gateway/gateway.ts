@@ -29,6 +29,7 @@ import { LinkSockets } from './link-sockets.ts';
 import { Links, type UsableFamily } from './links.ts';
 import { LookPace } from './look-pace.ts';
 import { NetworkJournal } from './network-journal.ts';
+import { OnDemand } from './on-demand.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
 import { TunnelDevices } from './tunnel-devices.ts';
@@ -54,6 +55,7 @@ export class Gateway {
   readonly #hostileWatch: HostileWatch;
   readonly #filters: readonly TunnelFilter[];
   readonly #filterCounter: FilterCounter;
+  readonly #onDemand: OnDemand;
   readonly #startedAt = new Date().toISOString();
   #monitorFd = -1;
   readonly #pace = new LookPace();
@@ -75,12 +77,16 @@ export class Gateway {
     this.#filters = tunnelFilters(context.config.tunnels);
     const ask = this.#filters.length === 0 ? undefined : () => readCounters(filterTable);
     this.#filterCounter = new FilterCounter(ask, monotonicMillis);
+    const look = () => this.#lookNow();
+    const trouble = (part: string, problems: readonly string[]) => this.#journal.trouble(part, problems);
+    this.#onDemand = new OnDemand({ context, links: this.#links, tunnels: this.#tunnels, look, trouble });
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
   async start(): Promise<void> {
     try {
       const network = await readNetwork();
+      this.#onDemand.adopt();
       await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
@@ -91,10 +97,12 @@ export class Gateway {
       throw error;
     }
     for (const dialler of this.#diallers.values()) dialler.want('now');
+    this.#onDemand.start();
   }
 
   async stop(leave: Leave): Promise<void> {
     this.#stopping = true;
+    this.#onDemand.pause();
     this.#hostileWatch.close();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
@@ -114,7 +122,7 @@ export class Gateway {
 
   async status(): Promise<Status> {
     const counts = await this.#filterCounter.read();
-    const links = this.#links.status(this.#sockets.troubles());
+    const links = this.#onDemand.complete(this.#links.status(this.#sockets.troubles()));
     return composeStatus(this.#context, this.#startedAt, links, this.#tunnels, counts);
   }
 
@@ -178,8 +186,14 @@ export class Gateway {
     if (this.#stopping || this.#lookTimer !== undefined) return;
     this.#lookTimer = setTimeout(() => {
       this.#lookTimer = undefined;
-      this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
+      void this.#lookNow();
     }, this.#pace.wait(monotonicMillis()));
+  }
+
+  /** Fulfilled when what is wanted at this moment was looked at and applied. */
+  #lookNow(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
+    return this.#looking;
   }
 
   async #look(): Promise<void> {
@@ -229,6 +243,7 @@ export class Gateway {
   async #restoreMachine(leave: Leave): Promise<void> {
     if (!this.#applied) return this.#devices.leave();
     if (leave === 'as it is') return this.#devices.leave({ all: true });
+    await this.#onDemand.hangUpAll();
     this.#devices.remove();
     const { failures } = await removeNetwork(this.#context.config.gateway.state);
     this.#journal.trouble('network', failures.map(failureLine));

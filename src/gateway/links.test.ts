@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { LinkConfig } from '../config/index.ts';
+import type { LinkConfig, OnDemandConfig } from '../config/index.ts';
 import type { EventDetail } from '../journal/event.ts';
 import { parseInterfaceAddress, parseIpAddress, parsePrefix } from '../network/ip-address.ts';
 import type { MainRoute, NetworkInterface, NetworkSnapshot } from '../network/network-snapshot.ts';
@@ -66,6 +66,50 @@ function open() {
 }
 
 const noTroubles = new Map<string, string>();
+
+describe('a link on demand', () => {
+  const present = network(eth1('192.0.2.1/24'));
+
+  it('is not used before it was brought up, nor after it was hung up', () => {
+    const links = new Links([{ ...config, onDemand: {} as OnDemandConfig }], () => {});
+    links.resolve(present);
+    assert.deepEqual([links.desired(), links.families(), links.controlLinks(['fibre'])], [[], [], []]);
+    assert.equal(links.status(noTroubles)[0]?.state, 'down');
+    links.use('fibre', true);
+    links.resolve(present);
+    assert.equal(links.families()[0]?.address.text, '192.0.2.1');
+    links.use('fibre', false);
+    links.resolve(present);
+    assert.deepEqual(links.families(), []);
+  });
+
+  it('says what it is lacking when it was brought up and is not there', () => {
+    const links = new Links([{ ...config, onDemand: {} as OnDemandConfig }], () => {});
+    links.resolve(network(undefined));
+    assert.equal(links.explain('fibre'), undefined);
+    links.use('fibre', true);
+    links.resolve(network(undefined));
+    assert.equal(links.explain('fibre'), 'There is no interface eth1.');
+    links.resolve(present);
+    assert.equal(links.explain('fibre'), undefined);
+  });
+
+  it('is missed only after it was up', () => {
+    const events: EventDetail[] = [];
+    const links = new Links([{ ...config, onDemand: {} as OnDemandConfig }], (event) => events.push(event));
+    const looks = [network(undefined), present, network(undefined)];
+    for (const look of looks) links.resolve(look);
+    assert.deepEqual(events, [], 'at rest');
+    links.use('fibre', true);
+    for (const look of looks) links.resolve(look);
+    links.use('fibre', false);
+    links.resolve(network(undefined));
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['linkUp', 'linkDown'],
+    );
+  });
+});
 
 describe('the journal of a link', () => {
   it('tells when it comes, changes and goes, each once', () => {

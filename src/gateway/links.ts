@@ -2,7 +2,8 @@
  * What the configured links can use at the moment, and the journal of its changes.
  *
  * Contract: `resolve` takes a fresh look at the kernel's network and returns the links as the rest of the gateway wants
- * them: as desired routing, as sockets, as the control channel's links. It touches nothing.
+ * them: as desired routing, as sockets, as the control channel's links. It touches nothing. A link on demand is not
+ * used, and its absence is no news, until `use` says that it was brought up.
  */
 import type { LinkStatus } from '../api/status.ts';
 import type { LinkConfig } from '../config/index.ts';
@@ -28,18 +29,31 @@ export type UsableFamily = {
 export class Links {
   readonly #configs: readonly LinkConfig[];
   readonly #record: (event: EventDetail) => void;
-  #resolutions: readonly LinkResolution[] = [];
+  /** Undefined for a link that is not in use. */
+  #resolutions: readonly (LinkResolution | undefined)[] = [];
+  readonly #inUse: Set<string>;
 
   constructor(configs: readonly LinkConfig[], record: (event: EventDetail) => void) {
     this.#configs = configs;
     this.#record = record;
+    const isStatic = ({ onDemand }: LinkConfig) => onDemand === undefined;
+    this.#inUse = new Set(configs.filter(isStatic).map(({ name }) => name));
+  }
+
+  /** A link on demand is brought up, or hung up; it counts from the next `resolve` on. */
+  use(name: string, isUsed: boolean): void {
+    if (isUsed) this.#inUse.add(name);
+    else this.#inUse.delete(name);
   }
 
   resolve(network: NetworkSnapshot): void {
     const before = this.#resolutions;
-    this.#resolutions = this.#configs.map((config) => resolveLink(network, config));
+    this.#resolutions = this.#configs.map((config) =>
+      this.#inUse.has(config.name) ? resolveLink(network, config) : undefined,
+    );
     for (const [index, config] of this.#configs.entries()) {
-      this.#journal(config, before[index], this.#resolutions[index] as LinkResolution);
+      const after = this.#resolutions[index];
+      if (after !== undefined) this.#journal(config, before[index], after);
     }
   }
 
@@ -82,6 +96,12 @@ export class Links {
     return this.#configs.find((config) => config.name === name);
   }
 
+  /** Why a link that is in use can't be used; undefined when it can. */
+  explain(name: string): string | undefined {
+    const resolution = this.#resolutions[this.indexOf(name)];
+    return resolution?.usable === false ? resolution.explanation : undefined;
+  }
+
   /** @param troubles links that look usable and are not, with the reasons */
   status(troubles: ReadonlyMap<string, string>): LinkStatus[] {
     return this.#configs.map((config, index) => {
@@ -91,13 +111,10 @@ export class Links {
       if (resolution?.usable === true && trouble === undefined)
         return { ...base, state: 'up', ...waysOf(resolution.families) };
       const reason = resolution?.usable === false ? resolution.explanation : trouble;
-      return {
-        ...base,
-        state: 'down',
-        addresses: [],
-        nextHops: [],
-        reason: reason ?? 'It was not looked at yet.',
-      };
+      const unused = this.#inUse.has(config.name)
+        ? 'It was not looked at yet.'
+        : 'It is used on demand only.';
+      return { ...base, state: 'down', addresses: [], nextHops: [], reason: reason ?? unused };
     });
   }
 
@@ -117,6 +134,8 @@ export class Links {
   #journal(config: LinkConfig, before: LinkResolution | undefined, after: LinkResolution): void {
     const subject = { type: 'link', name: config.name } as const;
     if (!after.usable) {
+      // It is being dialled.
+      if (config.onDemand !== undefined && before?.usable !== true) return;
       if (before !== undefined && !before.usable && before.explanation === after.explanation) return;
       const evidence = { interface: config.interface, reason: after.explanation };
       this.#record({ kind: 'linkDown', subject, evidence });

@@ -103,6 +103,10 @@ export class TunnelPaths {
     this.#removed(pathId);
   }
 
+  removeOver(link: string, reason: string): void {
+    for (const { id } of this.#pathsOn(link)) this.remove(id, reason);
+  }
+
   removeAll(reason: string): void {
     for (const id of [...this.#paths.keys()]) this.remove(id, reason);
   }

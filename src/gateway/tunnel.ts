@@ -169,6 +169,12 @@ export class Tunnel {
     }
   }
 
+  /** The link is about to be hung up. */
+  leaveLink(link: string): void {
+    this.paths.removeOver(link, 'Its link is hung up.');
+    this.#judge();
+  }
+
   workerEvent(event: WorkerEvent): void {
     switch (event.kind) {
       case 'pathState':

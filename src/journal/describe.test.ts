@@ -53,6 +53,49 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'linkDialled',
+      subject: link,
+      evidence: {
+        reason: 'load',
+        tunnel: 'head-office',
+        forMillis: 10_000,
+        usedBps: 17.3e6,
+        capacityBps: 20e6,
+        threshold: 0.8,
+      },
+    },
+    'Link fibre is dialled: tunnel head-office uses 17 Mbit/s (87 %) of the 20 Mbit/s of its links, more than 80 % for 10 s.',
+  ],
+  [
+    {
+      kind: 'linkDialFailed',
+      subject: link,
+      evidence: {
+        code: 'BS_DIAL_FAILED',
+        message: '`/lte up` ended with status 7: NO CARRIER',
+        retryMillis: 30_000,
+      },
+    },
+    'Link fibre failed: BS_DIAL_FAILED `/lte up` ended with status 7: NO CARRIER; next attempt in 30 s.',
+  ],
+  [
+    {
+      kind: 'linkHungUp',
+      subject: link,
+      evidence: {
+        reason: 'spare',
+        tunnel: 'head-office',
+        forMillis: 60_000,
+        usedBps: 3e6,
+        capacityBps: 10e6,
+        threshold: 0.4,
+        upMillis: 600_000,
+      },
+    },
+    'Link fibre is hung up after 10 min 00 s: tunnel head-office uses 3 Mbit/s (30 %) of the 10 Mbit/s of the other links, less than 40 % for 1 min 00 s.',
+  ],
+  [
+    {
       kind: 'hostileInput',
       subject: gateway,
       evidence: { counts: { unknownSpi: 12, replayed: 0, malformed: 3 } },

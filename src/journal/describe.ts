@@ -3,6 +3,7 @@
  * match on `kind` and read `evidence`.
  */
 
+import { describeDial, describeHangUp } from './describe-demand.ts';
 import type { JournalEvent, PathEvidence } from './event.ts';
 import { formatMillis, plural } from './quantity.ts';
 import { nameSubject } from './subject.ts';
@@ -47,6 +48,14 @@ function predicate(event: JournalEvent): string {
       const thing = what === 'addresses' ? 'addresses' : 'next hops';
       return `has other ${thing}: ${list(before, 'none')} became ${list(after, 'none')}`;
     }
+    case 'linkDialled':
+      return `is dialled: ${describeDial(event.evidence)}`;
+    case 'linkDialFailed': {
+      const { code, message, retryMillis } = event.evidence;
+      return `failed: ${code} ${message.replace(/\.$/, '')}; next attempt in ${formatMillis(retryMillis)}`;
+    }
+    case 'linkHungUp':
+      return `is hung up${after(event.evidence.upMillis)}: ${describeHangUp(event.evidence)}`;
     case 'tunnelConnecting':
       return `is connecting to ${event.evidence.remote}, attempt ${event.evidence.attempt}`;
     case 'tunnelUp': {

@@ -20,6 +20,27 @@ export type PathEvidence = {
   readonly lastHeardMillis?: number;
 };
 
+/** The figures that a decision about a link on demand was made from; what does not matter for it is absent. */
+export type DemandEvidence = {
+  readonly tunnel: string;
+  /** For so long it was so. */
+  readonly forMillis: number;
+  readonly usedBps?: number;
+  /** Of the links that carry; when a link is hung up, of those that remain. */
+  readonly capacityBps?: number;
+  /** 0 to 1, of `capacityBps`. */
+  readonly threshold?: number;
+  readonly queueMillis?: number;
+  readonly queueLimitMillis?: number;
+};
+
+export type DialEvidence = DemandEvidence & { readonly reason: 'load' | 'queue' | 'noLink' };
+
+export type HangUpEvidence = { readonly upMillis?: number } & (
+  | (DemandEvidence & { readonly reason: 'spare' })
+  | { readonly reason: 'hours' | 'unneeded' | 'failed' | 'stopping' }
+);
+
 type Happening<Kind extends string, Subject, Evidence> = {
   readonly kind: Kind;
   readonly subject: Subject;
@@ -52,7 +73,10 @@ type LinkHappening =
       'linkChanged',
       LinkSubject,
       { what: 'addresses' | 'nextHops'; before: readonly string[]; after: readonly string[] }
-    >;
+    >
+  | Happening<'linkDialled', LinkSubject, DialEvidence>
+  | Happening<'linkDialFailed', LinkSubject, { code: string; message: string; retryMillis: number }>
+  | Happening<'linkHungUp', LinkSubject, HangUpEvidence>;
 
 type TunnelHappening =
   | Happening<'tunnelConnecting', TunnelSubject, { remote: string; attempt: number }>
@@ -109,7 +133,10 @@ export const eventCatalogue = {
   diskTrouble: { severity: 'alarm', fromStrangers: false },
   hostileInput: { severity: 'warning', fromStrangers: true },
   linkChanged: { severity: 'notice', fromStrangers: false },
+  linkDialFailed: { severity: 'warning', fromStrangers: false },
+  linkDialled: { severity: 'notice', fromStrangers: false },
   linkDown: { severity: 'warning', fromStrangers: false },
+  linkHungUp: { severity: 'notice', fromStrangers: false },
   linkUp: { severity: 'notice', fromStrangers: false },
   networkApplied: { severity: 'info', fromStrangers: false },
   networkTrouble: { severity: 'alarm', fromStrangers: false },

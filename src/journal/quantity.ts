@@ -29,6 +29,11 @@ export function formatCount(count: number): string {
   return scaled(count, 1000, ['', 'k', 'M', 'G', 'T', 'P']).trimEnd();
 }
 
+/** Bits per second in decimal multiples: `950 bit/s`, `17.3 Mbit/s`. */
+export function formatRate(bitsPerSecond: number): string {
+  return `${scaled(bitsPerSecond, 1000, ['', 'k', 'M', 'G', 'T'])}bit/s`;
+}
+
 /** `1 probe`, `3 probes`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

@@ -20,6 +20,9 @@ export function checkLink(
 ): Check[] {
   const resolution = resolveLink(network, link);
   const name = `link ${link.name}`;
+  if (!resolution.usable && link.onDemand !== undefined) {
+    return [ok(name, `on demand, not up now: ${resolution.explanation}`)];
+  }
   if (!resolution.usable) return [problem(name, resolution.explanation, remedyFor(resolution))];
   const peerAddresses = peers
     .filter((tunnel) => tunnel.links.includes(link.name))
