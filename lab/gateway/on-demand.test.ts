@@ -177,12 +177,12 @@ describe('a link on demand', () => {
     await sleep(6_000);
     assert.deepEqual(commands(pair), []);
     const rules = async () => (await pair.a.namespace.run('nft', ['list', 'ruleset'])).stdout;
-    await pair.a.namespace.nft('delete table inet backstay_demand');
+    await pair.a.namespace.nft('delete table inet backstay-demand');
     await sleep(2_500);
-    assert.match(await rules(), /backstay_demand/, 'made again');
+    assert.match(await rules(), /backstay-demand/, 'made again');
     configure(pair, {}, { ...demand, traffic: { protocol: 'tcp', to: [v4, v6], ports: '7000-8000' } });
     await pair.a.stop();
-    assert.doesNotMatch(await rules(), /backstay_demand/);
+    assert.doesNotMatch(await rules(), /backstay-demand/);
     await pair.a.start();
     watch = await JournalWatch.start(pair.a);
     const { evidence } = await watch.waitFor('linkDialled', undefined, SETTLE_MILLIS);

@@ -21,9 +21,9 @@ describe('the table that counts chosen traffic', () => {
     } as const;
     assert.equal(
       trafficScript([voice]),
-      `table inet backstay_demand
-delete table inet backstay_demand
-table inet backstay_demand {
+      `table inet backstay-demand
+delete table inet backstay-demand
+table inet backstay-demand {
   counter sent_3 { }
   counter received_3 { }
   chain sent {
@@ -42,7 +42,7 @@ table inet backstay_demand {
   });
 
   it('is not there without tunnels', () => {
-    assert.equal(trafficScript([]), 'table inet backstay_demand\ndelete table inet backstay_demand\n');
+    assert.equal(trafficScript([]), 'table inet backstay-demand\ndelete table inet backstay-demand\n');
   });
 
   it('has one rule for both families where an entry names no network, and none for one that it does not name', () => {

@@ -1,7 +1,7 @@
 /**
  * The nftables table that counts the traffic which may cause a dial, per tunnel and direction, without touching it.
  *
- * Contract: only the table `inet backstay_demand` is spoken of, in one transaction that replaces it. A packet that several
+ * Contract: only the table `inet backstay-demand` is spoken of, in one transaction that replaces it. A packet that several
  * entries fit is counted once. What is sent is seen on its way into the tunnel's device, what is received when it comes
  * out of it, both with the addresses that the private networks know. Entries are written as what is sent: in what is
  * received, addresses and ports change places. Source: nft(8) "Counter", S4.8.
@@ -11,7 +11,7 @@ import { formatPrefix, type IpFamily, type IpPrefix, prefixContains } from './ip
 
 type PortRange = NonNullable<TrafficRule['ports']>[number];
 
-export const trafficTable = 'backstay_demand';
+export const trafficTable = 'backstay-demand';
 
 export type CountedTunnel = {
   /** The number by which its counters are named. */

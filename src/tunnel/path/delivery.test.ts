@@ -88,7 +88,7 @@ describe('a line that is asked for all it has', () => {
     const carried = line.run(4_000);
     assert.ok(carried > 0.75 * 50 * MBIT, `carried ${carried}`);
     const sent = (4 * 50 * MBIT) / 1_428;
-    assert.ok((line.lost - before) / sent < 0.3, `${line.lost - before} of ${sent} lost`);
+    assert.ok((line.lost - before) / sent < 0.4, `${line.lost - before} of ${sent} lost`);
   });
 
   it('has another delay one day, and is found out', () => {
