@@ -145,6 +145,8 @@ export type PathStatus = {
   readonly remote: string;
   readonly state: 'probing' | 'up' | 'suspect' | 'down';
   readonly since: string;
+  /** The tunnel was measured to be faster without it: it carries data only when no other path is up. */
+  readonly leftOut?: true;
   readonly rttMillis?: number;
   readonly rttVarMillis?: number;
   /** What the line was seen to carry towards the peer while it was fully used. */

@@ -8,7 +8,7 @@ import type {
   Status,
   TunnelStatus,
 } from '../api/status.ts';
-import { formatBytes, formatCount, formatMillis } from '../journal/quantity.ts';
+import { formatBytes, formatCount, formatMillis, formatRate } from '../journal/quantity.ts';
 import { type Cell, formatColumns } from './columns.ts';
 import type { Palette } from './terminal.ts';
 
@@ -129,7 +129,7 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
   const rows = paths.map((path): Cell[] => [
     String(path.id),
     path.link,
-    paintState(path.state, palette),
+    path.leftOut === true ? { text: 'left out', paint: palette.warn } : paintState(path.state, palette),
     path.local,
     path.remote,
     path.rttMillis === undefined ? '-' : formatMillis(path.rttMillis),
@@ -142,11 +142,6 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
     formatBytes(path.rxBytes),
   ]);
   return formatColumns([titles.map((title) => faint(title, palette)), ...rows], '  ');
-}
-
-function formatRate(bps: number): string {
-  const [unit, name] = bps >= 1e9 ? [1e9, 'Gbit/s'] : bps >= 1e6 ? [1e6, 'Mbit/s'] : [1e3, 'kbit/s'];
-  return `${(bps / unit).toPrecision(3)} ${name}`;
 }
 
 function formatFilters(filters: readonly FilterStatus[], palette: Palette): string {

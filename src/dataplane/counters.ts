@@ -48,6 +48,7 @@ export const pathCounters = [
   'receivedBytes',
   'segmentedSending',
   'peerReceivedPackets',
+  'demoted',
   'lineRate',
   'lineQueueMillis',
   'lineLoss',

@@ -11,6 +11,7 @@ import { RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { Epoll } from '../linux/epoll.ts';
 import type { WakeEvent } from '../linux/wake-event.ts';
 import type { PathState } from '../tunnel/path/path.ts';
+import { STEP } from '../tunnel/schedule/guard.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { HOLD_SLOTS, holdArenaBytes } from './hold-memory.ts';
 import { type Arrival, Inbound } from './inbound.ts';
@@ -256,6 +257,7 @@ export class PacketWorker {
     for (const tunnel of this.#plane.tunnels.values()) {
       const reportAt = this.#reporter.service(tunnel, this.#now);
       next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
+      if (tunnel.paths.length > 1 && this.#now >= tunnel.guardAt) this.#watchOver(tunnel);
       if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
       if (!tunnel.held) continue;
       const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
@@ -263,6 +265,18 @@ export class PacketWorker {
       else next = Math.min(next, roomAt);
     }
     this.#serviceAt = next;
+  }
+
+  /** The guard looks when there is something to do anyway: it does not wake an idle worker. */
+  #watchOver(tunnel: TunnelPlane): void {
+    tunnel.guardAt = this.#now + STEP;
+    const carried = tunnel.counters[tunnelSlot.innerSentBytes] as number;
+    const verdict = tunnel.guard.observe(tunnel.paths, carried, this.#now);
+    if (verdict === undefined) return;
+    const { kind, path, withIt, withoutIt, best, pause } = verdict;
+    const figures = { withIt, withoutIt, best, pauseMillis: pause / 1000 };
+    const demoted = kind === 'demoted';
+    this.#line.tell({ kind: 'pathGuarded', tunnel: tunnel.id, path: path.path.id, demoted, ...figures });
   }
 
   #dueAt(at: number): void {

@@ -113,6 +113,17 @@ export type WorkerEvent =
       readonly path: number;
       readonly remote: RemoteAddress;
     }
+  /** The guard left a path out, or uses it again; rates are bytes per second. */
+  | {
+      readonly kind: 'pathGuarded';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly demoted: boolean;
+      readonly withIt: number;
+      readonly withoutIt: number;
+      readonly best: number;
+      readonly pauseMillis: number;
+    }
   /** The peer was heard under its new keys: the tunnel now sends under the new ones as well. */
   | { readonly kind: 'outboundActive'; readonly tunnel: number; readonly spi: number }
   | { readonly kind: 'rekeyDue'; readonly tunnel: number; readonly spi: number }

@@ -19,6 +19,7 @@ import { Missing } from '../tunnel/repair/missing.ts';
 import { SentLog } from '../tunnel/repair/sent-log.ts';
 import { byArrival } from '../tunnel/schedule/by-arrival.ts';
 import { byWeight } from '../tunnel/schedule/by-weight.ts';
+import { Guard } from '../tunnel/schedule/guard.ts';
 import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import { TrafficClasses } from '../tunnel/schedule/traffic-classes.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
@@ -66,6 +67,9 @@ export class TunnelPlane {
   readonly counters: Float64Array;
   readonly paths: PlanePath[] = [];
   readonly scheduler: Scheduler;
+  readonly guard = new Guard();
+  /** When the guard looks next (µs). */
+  guardAt = DOUBLE_ZERO;
   readonly classes: TrafficClasses;
   /** The path that each pinned class is on, by its id; -1 for none yet. */
   readonly pinned: Int32Array;
@@ -150,6 +154,7 @@ export class TunnelPlane {
       delivery: new Delivery(command.rate),
       weight: command.weight,
       clock: DOUBLE_ZERO,
+      demoted: false,
       socket,
       name: names.take(),
       nameLength: 0,
@@ -230,6 +235,7 @@ export function publishPath(plane: PlanePath): void {
   const { counters, path } = plane;
   counters[pathSlot.state] = pathStates.indexOf(path.state);
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
+  counters[pathSlot.demoted] = plane.demoted ? 1 : 0;
   counters[pathSlot.lineRate] = plane.delivery.measuredRate;
   counters[pathSlot.lineQueueMillis] = plane.delivery.queue / 1000;
   counters[pathSlot.lineLoss] = plane.delivery.loss;

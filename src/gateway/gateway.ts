@@ -137,6 +137,7 @@ export class Gateway {
         return this.#journal.trouble('packet worker', [`BS_INTERNAL packet worker: ${event.message}`]);
       case 'pathState':
       case 'pathMoved':
+      case 'pathGuarded':
       case 'rekeyDue':
       case 'outboundActive':
         this.#tunnels[event.tunnel]?.workerEvent(event);

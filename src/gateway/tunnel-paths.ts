@@ -143,6 +143,19 @@ export class TunnelPaths {
     path.journal.changed({ ...event, local: path.local, remote: path.remote }, monotonicMillis());
   }
 
+  /** The packet worker left a path out because the tunnel was faster without it, or uses it again. */
+  guarded(event: Extract<WorkerEvent, { kind: 'pathGuarded' }>): void {
+    const path = this.#paths.get(event.path);
+    if (path === undefined) return;
+    const subject = this.#subject(path);
+    if (!event.demoted) return this.#context.record({ kind: 'pathRestored', subject, evidence: {} });
+    const [withBps, withoutBps, bestBps] = [event.withIt, event.withoutIt, event.best].map((rate) =>
+      Math.round(rate * 8),
+    ) as [number, number, number];
+    const evidence = { withBps, withoutBps, bestBps, pauseMillis: event.pauseMillis };
+    this.#context.record({ kind: 'pathDemoted', subject, evidence });
+  }
+
   moved(pathId: number, remote: RemoteAddress): void {
     const path = this.#paths.get(pathId);
     if (path === undefined) return;
@@ -171,6 +184,7 @@ export class TunnelPaths {
           rttMillis: roundMicros(figure.roundTripMillis),
           rttVarMillis: roundMicros(figure.roundTripVariationMillis),
         }),
+        ...(figure.demoted === 1 && { leftOut: true as const }),
         ...(figure.lineRate > 0 && { rateBps: Math.round(figure.lineRate * 8) }),
         ...(measured && {
           queueMillis: roundMicros(Math.max(0, figure.lineQueueMillis)),

@@ -182,6 +182,8 @@ export class Tunnel {
         return this.#judge();
       case 'pathMoved':
         return this.paths.moved(event.path, event.remote);
+      case 'pathGuarded':
+        return this.paths.guarded(event);
       case 'rekeyDue':
         return this.rekey();
       default:

@@ -186,6 +186,18 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'pathDemoted',
+      subject: path,
+      evidence: { withBps: 27e6, withoutBps: 92e6, bestBps: 100e6, pauseMillis: 30_000 },
+    },
+    'Path 2 of head-office over lte is left out for 30 s: the tunnel carried 27 Mbit/s with it and 92 Mbit/s without, its best path alone 100 Mbit/s.',
+  ],
+  [
+    { kind: 'pathRestored', subject: path, evidence: {} },
+    'Path 2 of head-office over lte takes its part again.',
+  ],
+  [
+    {
       kind: 'pathMoved',
       subject: path,
       evidence: { before: '203.0.113.5:4500', after: '203.0.113.9:61022' },

@@ -5,7 +5,7 @@
 
 import { describeDial, describeHangUp } from './describe-demand.ts';
 import type { JournalEvent, PathEvidence } from './event.ts';
-import { formatMillis, plural } from './quantity.ts';
+import { formatMillis, formatRate, plural } from './quantity.ts';
 import { nameSubject } from './subject.ts';
 
 /** One line, without the time, ending in a full stop; no control characters, whatever a stranger has sent. */
@@ -87,6 +87,13 @@ function predicate(event: JournalEvent): string {
       const reason = event.evidence.reason === undefined ? '' : `${event.evidence.reason}; `;
       return `is down: ${reason}${pathEvidence(event.evidence)}`;
     }
+    case 'pathDemoted': {
+      const { withBps, withoutBps, bestBps, pauseMillis } = event.evidence;
+      const [withIt, without, best] = [withBps, withoutBps, bestBps].map(formatRate);
+      return `is left out for ${formatMillis(pauseMillis)}: the tunnel carried ${withIt} with it and ${without} without, its best path alone ${best}`;
+    }
+    case 'pathRestored':
+      return 'takes its part again';
     case 'pathMoved':
       return `has another remote address: ${event.evidence.before} became ${event.evidence.after}`;
     case 'pathProven':

@@ -100,6 +100,13 @@ type PathHappening =
   | Happening<'pathSuspect', PathSubject, PathEvidence>
   | Happening<'pathDown', PathSubject, PathEvidence & { reason?: string }>
   | Happening<'pathMoved', PathSubject, { before: string; after: string }>
+  /** What the tunnel carried with this path and without it, and what its best path carries alone. */
+  | Happening<
+      'pathDemoted',
+      PathSubject,
+      { withBps: number; withoutBps: number; bestBps: number; pauseMillis: number }
+    >
+  | Happening<'pathRestored', PathSubject, Record<never, never>>
   | Happening<'pathProven', PathSubject, { local: string; remote: string }>
   | Happening<
       'pathUnproven',
@@ -142,9 +149,11 @@ export const eventCatalogue = {
   networkTrouble: { severity: 'alarm', fromStrangers: false },
   pathAdded: { severity: 'info', fromStrangers: false },
   pathDown: { severity: 'warning', fromStrangers: false },
+  pathDemoted: { severity: 'warning', fromStrangers: false },
   pathMoved: { severity: 'notice', fromStrangers: false },
   pathProven: { severity: 'info', fromStrangers: false },
   pathRemoved: { severity: 'info', fromStrangers: false },
+  pathRestored: { severity: 'notice', fromStrangers: false },
   pathSuspect: { severity: 'info', fromStrangers: false },
   pathUnproven: { severity: 'warning', fromStrangers: false },
   pathUp: { severity: 'notice', fromStrangers: false },

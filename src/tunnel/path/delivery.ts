@@ -105,6 +105,7 @@ export class Delivery {
   #known = false;
   #sent = DOUBLE_ZERO;
   #covered = DOUBLE_ZERO;
+  #takenSent = DOUBLE_ZERO;
   /** When the line will be clear of what was sent, by our clock at our end (µs). */
   #clearAt = DOUBLE_ZERO;
   /** The last sample: when the newest packet of it arrived, and what had been received and covered. */
@@ -170,6 +171,13 @@ export class Delivery {
     return room < this.#emptyUntil
       ? Math.max(this.#pauseUntil, Math.min(this.#clearAt, this.#emptyUntil))
       : room;
+  }
+
+  /** Bytes that were sent since this was asked last. */
+  takeCarried(): number {
+    const carried = this.#sent - this.#takenSent;
+    this.#takenSent = this.#sent;
+    return carried;
   }
 
   /** When so many bytes given to the line now will have arrived (µs; comparable between the paths of a tunnel). */

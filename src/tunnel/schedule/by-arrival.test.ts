@@ -19,7 +19,7 @@ function pathsOf(...lines: readonly { mbit: number; millis: number }[]): Schedul
     delivery.sent(SPI, 1, 1, 100, START);
     const arrivedClock = (START + millis * 1000) >>> 0;
     delivery.received({ spi: SPI, newest: 1, arrivedClock, packets: 1, bytes: 100 }, 2_000 * millis, START);
-    return { path, delivery, weight: 1, clock: 0 };
+    return { path, delivery, weight: 1, clock: 0, demoted: false };
   });
 }
 

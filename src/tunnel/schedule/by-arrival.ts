@@ -5,7 +5,7 @@
  * room: the sender stops reading, and the device's own queue pushes back on those who send.
  * Source: S4.2; design, "Scheduling, order, repair".
  */
-import { lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
+import { carries, lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
 
 /** What a path carries in this time goes there in one piece (s): a finer interleaving costs calls and gains nothing. */
 const QUANTUM_SECONDS = 0.0005;
@@ -20,8 +20,9 @@ export const byArrival: Scheduler = {
     let bestArrival = Number.POSITIVE_INFINITY;
     let bestFull = true;
     for (let index = 0; index < paths.length; index++) {
-      const { path, delivery } = paths[index] as ScheduledPath;
-      if (path.state !== 'up') continue;
+      const candidate = paths[index] as ScheduledPath;
+      if (!carries(candidate, paths)) continue;
+      const { path, delivery } = candidate;
       const full = delivery.isFull(now);
       if (full && !bestFull) continue;
       const detour = path.id === avoid ? WORTH_AVOIDING : 0;
@@ -45,8 +46,9 @@ export const byArrival: Scheduler = {
   roomAt(paths, now) {
     let room = Number.POSITIVE_INFINITY;
     for (let index = 0; index < paths.length; index++) {
-      const { path, delivery } = paths[index] as ScheduledPath;
-      if (path.state !== 'up') continue;
+      const candidate = paths[index] as ScheduledPath;
+      if (!carries(candidate, paths)) continue;
+      const { delivery } = candidate;
       if (!delivery.isFull(now)) return now;
       room = Math.min(room, delivery.roomAt());
     }

@@ -10,7 +10,7 @@ function pathsOf(...weights: number[]): ScheduledPath[] {
   return weights.map((weight, id) => {
     const path = new Path(id, 250_000, 0);
     path.state = 'up';
-    return { path, delivery: new Delivery(), weight, clock: 0 };
+    return { path, delivery: new Delivery(), weight, clock: 0, demoted: false };
   });
 }
 

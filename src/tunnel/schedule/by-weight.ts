@@ -5,7 +5,7 @@
  * next. One that returns does not claim what it missed.
  * Source: S4.2 in its simplest form; start-time fair queueing.
  */
-import { lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
+import { carries, lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
 
 export const byWeight: Scheduler = {
   choose(paths) {
@@ -45,7 +45,7 @@ function furthestBehind(paths: readonly ScheduledPath[]): number {
   let bestClock = Number.POSITIVE_INFINITY;
   for (let index = 0; index < paths.length; index++) {
     const candidate = paths[index] as ScheduledPath;
-    if (candidate.path.state !== 'up' || candidate.clock >= bestClock) continue;
+    if (candidate.clock >= bestClock || !carries(candidate, paths)) continue;
     best = index;
     bestClock = candidate.clock;
   }

@@ -15,7 +15,22 @@ export type ScheduledPath = {
   weight: number;
   /** The path's own clock, by weight: bytes over weight. */
   clock: number;
+  /** Left out by the guard: used when no other is up. */
+  demoted: boolean;
 };
+
+/** Whether the path takes its part. */
+export function carries({ path, demoted }: ScheduledPath, paths: readonly ScheduledPath[]): boolean {
+  return path.state === 'up' && (!demoted || !anyOtherUp(paths));
+}
+
+function anyOtherUp(paths: readonly ScheduledPath[]): boolean {
+  for (let index = 0; index < paths.length; index++) {
+    const { path, demoted } = paths[index] as ScheduledPath;
+    if (path.state === 'up' && !demoted) return true;
+  }
+  return false;
+}
 
 export type Scheduler = {
   /**
