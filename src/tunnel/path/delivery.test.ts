@@ -130,6 +130,8 @@ describe('what is known of a line', () => {
     delivery.sent(7, 10, 10, 9_720, now);
     assert.equal(delivery.queueAt(now), 10_000);
     assert.equal(delivery.queueAt(now + 4_000), 6_000);
+    assert.equal(delivery.isFull(now), false);
+    delivery.sent(7, 11, 1, 972, now);
     assert.ok(delivery.isFull(now));
     assert.equal(delivery.isFull(delivery.roomAt() + 1), false);
     assert.equal(delivery.arrivalOf(1_000, now) - delivery.arrivalOf(0, now), 1_000);

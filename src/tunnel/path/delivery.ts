@@ -159,7 +159,7 @@ export class Delivery {
   /** Whether the queue is as long as it should be; the line is then held back, which later measurements want to know. */
   isFull(now: number): boolean {
     if (now < this.#emptyUntil) return now < this.#pauseUntil || this.#clearAt > now;
-    if (this.#clearAt - now < this.#fullQueue) return false;
+    if (this.#clearAt - now <= this.#fullQueue) return false;
     this.#limited = true;
     this.#limitedInWindow = true;
     return true;

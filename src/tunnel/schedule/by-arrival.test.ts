@@ -92,7 +92,19 @@ describe('room', () => {
         assert.ok(at > later && at < later + 10_000);
         assert.ok(byArrival.roomAt(paths, at + 1) <= at + 1);
       }),
-      { numRuns: 50 },
+      {
+        numRuns: 50,
+        // A queue that is exactly as long as it should be.
+        examples: [
+          [
+            [
+              { mbit: 714, millis: 7 },
+              { mbit: 11, millis: 1 },
+              { mbit: 5, millis: 1 },
+            ],
+          ],
+        ],
+      },
     );
   });
 
