@@ -133,7 +133,7 @@ describe('what is known of a line', () => {
     assert.equal(delivery.isFull(now), false);
     delivery.sent(7, 11, 1, 972, now);
     assert.ok(delivery.isFull(now));
-    assert.equal(delivery.isFull(delivery.roomAt() + 1), false);
+    assert.equal(delivery.isFull(delivery.roomAt(now) + 1), false);
     assert.equal(delivery.arrivalOf(1_000, now) - delivery.arrivalOf(0, now), 1_000);
   });
 

@@ -50,7 +50,7 @@ export const byArrival: Scheduler = {
       if (!carries(candidate, paths)) continue;
       const { delivery } = candidate;
       if (!delivery.isFull(now)) return now;
-      room = Math.min(room, delivery.roomAt());
+      room = Math.min(room, delivery.roomAt(now));
     }
     // Without a path that carries for sure nothing is known, and nothing is held back.
     return room === Number.POSITIVE_INFINITY ? now : room;
