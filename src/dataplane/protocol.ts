@@ -62,6 +62,8 @@ export type WorkerCommand =
       readonly kind: 'addPath';
       readonly tunnel: number;
       readonly path: number;
+      /** Paths of the same link share its fate; absent where nothing is known of that. */
+      readonly link?: number;
       readonly socket: number;
       /** Absent until the peer is heard. */
       readonly remote: RemoteAddress | undefined;

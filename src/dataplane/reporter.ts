@@ -258,16 +258,18 @@ export class Reporter {
   }
 
   /**
-   * Paths often share a link, and die together: one that is silent as long as the one in question, while the peer is heard
-   * over others, is in question as well. It would be taken for what the first one lost.
+   * Paths die together: those of the same link, and one that is silent as long as the one in question while the peer is heard
+   * over others. They would be taken for what the first one lost; a probe tells in a round trip whether they live.
    */
   #suspectAlike(tunnel: TunnelPlane, questioned: PlanePath, now: number): void {
     const { lastHeardAt } = questioned.path;
     let heardAt = 0;
     for (const { path } of tunnel.paths) heardAt = Math.max(heardAt, path.lastHeardAt);
-    if (heardAt - lastHeardAt < 2 * REPORT_INTERVAL) return;
+    const othersHeard = heardAt - lastHeardAt >= 2 * REPORT_INTERVAL;
     for (const other of tunnel.paths) {
-      if (other.path.state !== 'up' || other.path.lastHeardAt > lastHeardAt + REPORT_INTERVAL) continue;
+      const sameLink = other.link >= 0 && other.link === questioned.link;
+      const sameSilence = othersHeard && other.path.lastHeardAt <= lastHeardAt + REPORT_INTERVAL;
+      if (other.path.state !== 'up' || !(sameLink || sameSilence)) continue;
       if (other.path.failed(now)) this.#changed(tunnel, other, 'up', now);
     }
   }

@@ -31,6 +31,8 @@ export type LinkSocket = { readonly id: number; fd: number };
 
 export type PlanePath = ScheduledPath & {
   readonly path: Path;
+  /** -1 for one of its own. */
+  readonly link: number;
   socket: LinkSocket;
   /** Where the remote socket address lies in the arena, and how long it is (0: not known yet). */
   readonly name: number;
@@ -151,6 +153,7 @@ export class TunnelPlane {
     if (this.paths.length === MAX_PATHS) throw new RangeError(`a tunnel has at most ${MAX_PATHS} paths`);
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
+      link: command.link ?? -1,
       delivery: new Delivery(command.rate),
       weight: command.weight,
       clock: DOUBLE_ZERO,

@@ -223,6 +223,7 @@ export class TunnelPaths {
       kind: 'addPath',
       tunnel: this.#tunnel,
       path: id,
+      link: this.#links.indexOf(link.name),
       socket,
       remote: place.remote,
       keepaliveMillis: link.keepaliveMillis,

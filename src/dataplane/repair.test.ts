@@ -1,0 +1,128 @@
+/** What is sent again, and what is asked for: the packet path with descriptors of its own, and two ends in virtual time. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { openEsp } from '../../lab/esp-reference.ts';
+import { PacketBench } from '../../test/fixtures/packet-bench.ts';
+import { type Direction, VirtualTunnel } from '../../test/fixtures/virtual-tunnel.ts';
+import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
+
+const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
+
+const benches: PacketBench[] = [];
+after(() => {
+  for (const bench of benches) bench.close();
+});
+
+function openBench(): PacketBench {
+  const bench = new PacketBench();
+  benches.push(bench);
+  bench.sealWith(keys);
+  return bench;
+}
+
+/** A single packet of this size, as a device gives it. */
+function onDevice(size: number): Uint8Array {
+  const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + size);
+  const packet = new DataView(bytes.buffer, VIRTIO_HEADER_LENGTH);
+  packet.setUint8(0, 0x45);
+  packet.setUint16(2, size);
+  packet.setUint8(9, 17);
+  return bytes;
+}
+
+/** Everything that came out at the link, datagram by datagram of this size. */
+function datagrams(bench: PacketBench, size: number): Buffer[] {
+  const all: Buffer[] = [];
+  for (let one = bench.toLink(); one !== undefined; one = bench.toLink()) {
+    for (let at = 0; at < one.length; at += size) all.push(Buffer.from(one.subarray(at, at + size)));
+  }
+  return all;
+}
+
+describe('what was sent', () => {
+  const size = 100;
+  const sealed = size + 16 + 4 + 16;
+
+  it('is sent again as it was, before anything new', () => {
+    const bench = openBench();
+    bench.fromDevice(...Array.from({ length: 5 }, () => onDevice(size)));
+    const first = datagrams(bench, sealed);
+    assert.equal(first.length, 5);
+    bench.tunnel.sent.reported(0, 5);
+    bench.tunnel.sent.missing(2, 2, 0, bench.now);
+    bench.fromDevice(onDevice(size));
+    const second = datagrams(bench, sealed);
+    assert.deepEqual(second.slice(0, 2), first.slice(1, 3), 'to the last byte');
+    const fresh = openEsp(keys, second[2] as Buffer, 6n);
+    assert.ok(fresh.valid && fresh.sequence === 6n);
+    assert.equal(bench.count('sentAgain'), 2);
+  });
+
+  it('is not sent again while no path is up, and not after its memory was used again', () => {
+    const bench = openBench();
+    bench.fromDevice(onDevice(size));
+    datagrams(bench, sealed);
+    bench.tunnel.sent.reported(0, 1);
+    bench.tunnel.sent.missing(1, 1, 0, bench.now);
+    bench.path.path.state = 'suspect';
+    bench.outbound.drain(bench.tunnel, bench.now);
+    assert.equal(datagrams(bench, sealed).length, 0);
+    bench.path.path.state = 'up';
+    // A megabyte is what the bench's memory holds.
+    const large = 20_000;
+    for (let packet = 0; packet < 60; packet++) {
+      bench.tunnel.sent.complete(0);
+      if (packet === 0) bench.path.path.state = 'suspect';
+      bench.fromDevice(onDevice(large));
+      datagrams(bench, sealed);
+    }
+    bench.path.path.state = 'up';
+    bench.outbound.drain(bench.tunnel, bench.now);
+    assert.equal(bench.count('sentAgain'), 0);
+    assert.equal(bench.tunnel.sent.wanted, 0);
+  });
+});
+
+describe('paths that share a link', () => {
+  type Line = { readonly toA: Direction; readonly toB: Direction };
+
+  it('are in question together when it dies, though only one of them carried anything', () => {
+    const linkOf = (path: number) => Math.min(path, 1);
+    const tunnel = new VirtualTunnel({ paths: 3, delayMillis: 10, keepaliveMillis: 5_000, linkOf });
+    // The path over the other link is the slower one.
+    (tunnel.lines[0] as Line).toB.delayMicros = 30_000;
+    tunnel.run(2_000);
+    tunnel.setTraffic(tunnel.a, 1_000);
+    tunnel.run(1_000);
+    const [used, sibling] = [1, 2];
+    tunnel.changes.length = 0;
+    for (const path of [used, sibling]) {
+      const line = tunnel.lines[path] as Line;
+      line.toA.blackHole = true;
+      line.toB.blackHole = true;
+    }
+    const cutAt = tunnel.now;
+    tunnel.run(300);
+    const at = (path: number) =>
+      tunnel.changes.find((change) => change.end === 'a' && change.path === path && change.to === 'suspect')
+        ?.at ?? Number.POSITIVE_INFINITY;
+    assert.ok(at(used) - cutAt < 150_000, `after ${at(used) - cutAt} µs`);
+    assert.ok(at(sibling) - at(used) < 50_000, 'long before its own probe is due');
+    assert.equal(tunnel.a.path(0).path.state, 'up');
+  });
+
+  it('that are alive stay as they are', () => {
+    const tunnel = new VirtualTunnel({ paths: 3, delayMillis: 10, keepaliveMillis: 5_000 });
+    tunnel.run(2_000);
+    tunnel.setTraffic(tunnel.a, 1_000);
+    tunnel.run(1_000);
+    const used = tunnel.a.dataSentOver.indexOf(Math.max(...tunnel.a.dataSentOver));
+    tunnel.changes.length = 0;
+    const line = tunnel.lines[used] as Line;
+    line.toA.blackHole = true;
+    line.toB.blackHole = true;
+    tunnel.run(1_000);
+    const others = tunnel.changes.filter(({ path }) => path !== used);
+    assert.deepEqual(others, []);
+  });
+});
