@@ -235,6 +235,16 @@ describe('a burst', () => {
     assert.equal(bench.path.path.marks.cover(keys.spi, 5), 1);
   });
 
+  it('of equal small packets goes out in one piece, also when each was read by itself', () => {
+    const bench = openBench();
+    bench.fromDevice(onDevice(packetOf(100), 0));
+    messages(bench);
+    // Not the first after silence any more.
+    bench.fromDevice(...Array.from({ length: 10 }, () => onDevice(packetOf(100), 0)));
+    const sent = messages(bench);
+    assert.ok(sent.length <= 2, `${sent.length} messages for ten packets`);
+  });
+
   it('is held back, unread, while every path has as much as it should', () => {
     const bench = openBench();
     bench.path.delivery = new Delivery(100_000);

@@ -69,7 +69,7 @@ export class Outbound {
   #class = NO_CLASS;
   /** Of the flow whose packets the read at hand has. */
   #lane = NO_LANE;
-  /** How many more bytes of the read at hand go over the same path. */
+  /** How many more bytes go over the same path before the scheduler is asked again. */
   #quantum = 0;
   #count = 0;
   #bytes = 0;
@@ -92,6 +92,7 @@ export class Outbound {
   drain(tunnel: TunnelPlane, now: number): boolean {
     this.#tunnel = tunnel;
     this.#now = now;
+    this.#quantum = 0;
     const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
     const silent = now >= this.#quietUntil;
     let reads = 0;
@@ -130,7 +131,6 @@ export class Outbound {
   }
 
   #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
-    this.#quantum = 0;
     const association = tunnel.outbound;
     if (association === undefined) {
       count(tunnel.counters, tunnelSlot.droppedNoKeys);
@@ -159,6 +159,7 @@ export class Outbound {
   #turnTo(trafficClass: number): void {
     if (trafficClass === this.#class) return;
     this.#send();
+    this.#quantum = 0;
     this.#class = trafficClass;
   }
 

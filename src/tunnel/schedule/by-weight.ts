@@ -7,15 +7,17 @@
  */
 import { carries, lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
 
+/** So much goes over one path in one piece (bytes): a whole read of the device. */
+const QUANTUM = 65_536;
+
 export const byWeight: Scheduler = {
   choose(paths) {
     const carrying = furthestBehind(paths);
     return carrying >= 0 ? carrying : lastResort(paths);
   },
 
-  /** A row that is split over paths only overtakes itself. */
   quantum() {
-    return Number.POSITIVE_INFINITY;
+    return QUANTUM;
   },
 
   charge(paths, index, bytes) {
