@@ -24,6 +24,8 @@ const EMPTY_TIME = 25_000;
 const REPORT_TIME = 40_000;
 /** For so long afterwards a short queue is our own doing (µs): as many samples as show a queue that stands. */
 const SETTLE_TIME = 120_000;
+/** A delay that grew by less than this did not (µs). */
+const NOISE = 1_000;
 /** A delay that differs by so much from all that was seen is another clock's. */
 const CLOCK_JUMP = 20_000_000;
 
@@ -43,6 +45,10 @@ export class LineDelay {
   #pauseUntil = DOUBLE_ZERO;
   #emptyUntil = DOUBLE_ZERO;
   #strainedSince = DOUBLE_ZERO;
+  /** What was known before the look. */
+  #baseBefore = DOUBLE_ZERO;
+  /** What the first of two looks saw; Infinity before. */
+  #seenOnce = Number.POSITIVE_INFINITY;
 
   /** What was known is void. */
   forget(): void {
@@ -101,12 +107,23 @@ export class LineDelay {
       return;
     }
     // Clocks drift and routes change: the lowest of the window is what the line's delay is now.
-    this.base = this.#lowest;
+    if (this.#looking && this.#seenOnce === Number.POSITIVE_INFINITY && this.#lowest > this.base + NOISE) {
+      // A look takes few packets, and a process may have been late for all of them: only a second one is believed.
+      const seen = this.#lowest;
+      this.#look(fullQueue, clearAt, roundTrip, now);
+      this.#seenOnce = seen;
+      return;
+    }
+    this.base = Math.min(this.#seenOnce, this.#lowest);
+    // Where a look found less there may be less still: a pause empties only as much of the queue as we know of.
+    const foundLess = this.#looking && this.base < this.#baseBefore - NOISE;
     this.#openWindow(now);
+    if (foundLess) this.#windowEnd = now + FIRST_WINDOW;
   }
 
   #look(fullQueue: number, clearAt: number, roundTrip: number, now: number): void {
     this.#looking = true;
+    this.#baseBefore = this.base;
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#pauseUntil = Math.min(Math.max(clearAt, now), now + LONGEST_PAUSE) + fullQueue;
     this.#emptyUntil = this.#pauseUntil + EMPTY_TIME;
@@ -115,6 +132,7 @@ export class LineDelay {
 
   #openWindow(now: number): void {
     this.#looking = false;
+    this.#seenOnce = Number.POSITIVE_INFINITY;
     this.#heldBack = false;
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#windowEnd = now + WINDOW;
