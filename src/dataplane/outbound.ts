@@ -254,7 +254,8 @@ export class Outbound {
     const path = tunnel.paths[secondPath(tunnel.paths, this.#pathIndex, bytes, this.#now)];
     if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) return;
     if (!this.#transmit(path, this.#burst, bytes, this.#size)) return;
-    path.delivery.sentAgain(packets, bytes, this.#now);
+    const { spi, sequence } = tunnel.outbound as OutboundAssociation;
+    path.delivery.sent(spi, sequence, packets, bytes, this.#now);
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     count(tunnel.counters, tunnelSlot.sentTwice, packets);
@@ -263,18 +264,20 @@ export class Outbound {
   /** Sends what is wanted again, as far as the paths have room; it goes before anything new. */
   #repair(tunnel: TunnelPlane, now: number): void {
     const log = tunnel.sent;
+    if (tunnel.outbound === undefined) return;
     log.expire(this.#sentMemory.oldest, now);
     while (log.wanted > 0 && tunnel.scheduler.roomAt(tunnel.paths, now) <= now) {
       if (!log.peek()) return;
       const path = tunnel.paths[tunnel.scheduler.choose(tunnel.paths, now, log.path)];
       if (path === undefined || path.path.state !== 'up') return;
       log.take(now);
-      const { packets, bytes } = log;
+      const { number, packets, bytes } = log;
       if (!this.#transmit(path, this.#sentMemory.offset(log.position), bytes, log.size)) {
         this.#sendFailed(tunnel, path, packets);
         return;
       }
-      path.delivery.sentAgain(packets, bytes, now);
+      const spi = (tunnel.outbound as OutboundAssociation).spi;
+      path.delivery.sent(spi, number + packets - 1, packets, bytes, now);
       count(path.counters, pathSlot.sentPackets, packets);
       count(tunnel.counters, tunnelSlot.sentAgain, packets);
     }

@@ -128,21 +128,13 @@ export class Delivery {
     return Math.max(this.#clearAt, now) + this.#delay.base + (bytes * 1e6) / this.#rate.value;
   }
 
-  /** `packets` packets up to number `last` were sent, in one burst. */
+  /** `packets` packets up to number `last` were sent in one burst, for the first time or again. */
   sent(spi: number, last: number, packets: number, bytes: number, now: number): void {
     const weighed = bytes + packets * OVERHEAD;
     this.#sent += weighed;
     const begin = Math.max(this.#clearAt, now);
     this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, begin - now, now);
     this.#clearAt = begin + (weighed * 1e6) / this.#rate.value;
-  }
-
-  /** Packets with numbers of earlier ones went out: they are counted with the newest before them. */
-  sentAgain(packets: number, bytes: number, now: number): void {
-    const weighed = bytes + packets * OVERHEAD;
-    this.#sent += weighed;
-    this.#bursts.extend(this.#sent, weighed);
-    this.#clearAt = Math.max(this.#clearAt, now) + (weighed * 1e6) / this.#rate.value;
   }
 
   /** A report came. @param roundTrip of the path (µs) */

@@ -35,6 +35,9 @@ export class SentBursts {
   #spi = DOUBLE_ZERO;
   #earlierSpi = DOUBLE_ZERO;
   #generations = 0;
+  /** The highest number sent; a burst below it is sent again. */
+  #highest = DOUBLE_ZERO;
+  #newestIsAgain = false;
 
   get count(): number {
     return this.#count;
@@ -42,7 +45,8 @@ export class SentBursts {
 
   /**
    * @param total the bytes sent over the path with this burst; `bytes` of them are its own
-   * @param queue that is thought to stand before it (µs)
+   * @param queue that is thought to stand before it (µs). Numbers grow but for packets that are sent again, which are a
+   * burst of their own
    */
   add(
     spi: number,
@@ -57,18 +61,23 @@ export class SentBursts {
       this.#earlierSpi = this.#spi;
       this.#spi = spi;
       this.#generations++;
+      this.#highest = 0;
     }
     if (this.#count > 0) {
       const newest = (this.#first + this.#count - 1) % this.#capacity;
       const sameKeys = this.#generation[newest] === this.#generations;
-      if (sameKeys && now - (this.#time[newest] as number) < MERGE_MICROS) {
+      const grows = first > (this.#lastNumber[newest] as number) && first > this.#highest;
+      if (sameKeys && grows && !this.#newestIsAgain && now - (this.#time[newest] as number) < MERGE_MICROS) {
         this.#lastNumber[newest] = last;
+        this.#highest = last;
         this.#total[newest] = total;
         this.#bytes[newest] = (this.#bytes[newest] as number) + bytes;
         return;
       }
     }
     if (this.#count === this.#capacity) this.#makeRoom();
+    this.#newestIsAgain = first <= this.#highest;
+    if (last > this.#highest) this.#highest = last;
     const at = (this.#first + this.#count) % this.#capacity;
     this.#generation[at] = this.#generations;
     this.#firstNumber[at] = first;
@@ -80,35 +89,25 @@ export class SentBursts {
     this.#count++;
   }
 
-  /** So many more bytes went out after the newest burst, and have no numbers of their own. */
-  extend(total: number, bytes: number): void {
-    if (this.#count === this.#coveredCount) {
-      this.covered = total;
-      return;
-    }
-    const newest = (this.#first + this.#count - 1) % this.#capacity;
-    this.#total[newest] = total;
-    this.#bytes[newest] = (this.#bytes[newest] as number) + bytes;
-  }
-
-  /** @returns whether a report of `newest` under these keys covers anything that was not covered before */
+  /**
+   * A report says that `newest` came, under these keys. Links deliver in order: what was sent before it is covered as well.
+   * @returns whether that covers anything that was not covered before
+   */
   cover(spi: number, newest: number): boolean {
     const generation =
       spi === this.#spi ? this.#generations : spi === this.#earlierSpi ? this.#generations - 1 : 0;
     const before = this.covered;
+    const holder = this.#holderOf(generation, newest);
     while (this.#coveredCount < this.#count) {
       const at = (this.#first + this.#coveredCount) % this.#capacity;
-      const own = this.#generation[at] as number;
-      if (own > generation) break;
-      const last = this.#lastNumber[at] as number;
-      if (own === generation && last > newest) {
-        this.#coverPart(at, newest);
-        break;
-      }
-      this.sentAt = this.#time[at] as number;
-      this.expectedQueue = this.#queue[at] as number;
-      this.covered = this.#total[at] as number;
-      this.#coveredCount++;
+      const older = (this.#generation[at] as number) < generation;
+      if (!older && this.#coveredCount >= holder) break;
+      this.#coverWhole(at);
+    }
+    if (holder < this.#count && this.#coveredCount === holder) {
+      const at = (this.#first + holder) % this.#capacity;
+      if (this.#lastNumber[at] === newest) this.#coverWhole(at);
+      else this.#coverPart(at, newest);
     }
     return this.covered > before;
   }
@@ -140,9 +139,27 @@ export class SentBursts {
     this.#coveredCount = 0;
   }
 
+  /** The index of the burst with this number, as it was sent last; -1 when it is not there, or covered before. */
+  #holderOf(generation: number, number: number): number {
+    for (let index = this.#count - 1; index >= this.#coveredCount; index--) {
+      const at = (this.#first + index) % this.#capacity;
+      if ((this.#generation[at] as number) < generation) return -1;
+      if (this.#generation[at] !== generation) continue;
+      if ((this.#firstNumber[at] as number) <= number && number <= (this.#lastNumber[at] as number))
+        return index;
+    }
+    return -1;
+  }
+
+  #coverWhole(at: number): void {
+    this.sentAt = this.#time[at] as number;
+    this.expectedQueue = this.#queue[at] as number;
+    this.covered = this.#total[at] as number;
+    this.#coveredCount++;
+  }
+
   #coverPart(at: number, newest: number): void {
     const first = this.#firstNumber[at] as number;
-    if (newest < first) return;
     const share = (newest - first + 1) / ((this.#lastNumber[at] as number) - first + 1);
     const bytes = this.#bytes[at] as number;
     const covered = (this.#total[at] as number) - bytes + Math.floor(bytes * share);
