@@ -61,6 +61,7 @@ export class Delivery {
   #samplePackets = DOUBLE_ZERO;
   #sampleBytes = DOUBLE_ZERO;
   #sampleCovered = DOUBLE_ZERO;
+  #sampleAgain = DOUBLE_ZERO;
   /** When the line would have begun with what was sent after the sample's newest packet, by our clock (µs). */
   #sampleClear = DOUBLE_ZERO;
   /** The queues of the last samples, in turn (µs). */
@@ -141,6 +142,7 @@ export class Delivery {
   received(reception: Reception, roundTrip: number, now: number): void {
     const bursts = this.#bursts;
     if (!bursts.cover(reception.spi, reception.newest)) return;
+    if (bursts.ambiguous) return;
     const { sentAt, covered, expectedQueue } = bursts;
     const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
     if (this.#delay.observe(delay, this.#fullQueue, this.#clearAt, roundTrip, now)) this.#sampleAt = 0;
@@ -184,6 +186,7 @@ export class Delivery {
     const newPackets = (packets - this.#samplePackets) >>> 0;
     const newBytes = ((bytes - this.#sampleBytes) >>> 0) + newPackets * OVERHEAD;
     const due = covered - this.#sampleCovered;
+    const dueAgain = this.#bursts.coveredAgain - this.#sampleAgain;
     const busy = !first && this.#wasBusy(due, time);
     this.#bursts.release();
     this.#sampleAt = arrivedAt;
@@ -191,12 +194,15 @@ export class Delivery {
     this.#samplePackets = packets;
     this.#sampleBytes = bytes;
     this.#sampleCovered = covered;
+    this.#sampleAgain = this.#bursts.coveredAgain;
     // Much more than was sent: the far side counts anew.
     if (first || newBytes > due + MISCOUNTED) return;
-    this.#loss.observe(due, newBytes, time, this.#delay.queue, arrivedAt);
+    // The far side does not count what comes a second time: it used the line all the same, and is no loss.
+    const arrived = newBytes + Math.min(dueAgain, Math.max(0, due - newBytes));
+    this.#loss.observe(due, arrived, time, this.#delay.queue, arrivedAt);
     const most = this.#loss.mostRate;
     this.#rate.bound(most);
-    if (busy) this.#rate.observe(newBytes, time, this.#steadyQueue > this.#fullQueue, most);
+    if (busy) this.#rate.observe(arrived, time, this.#steadyQueue > this.#fullQueue, most);
   }
 
   /** Whether the line worked without a pause since the last sample: a queue that stands, and enough sent in time between. */

@@ -29,16 +29,27 @@ describe('bursts on a path', () => {
   });
 
   it('that were sent again are covered by their own number, and tell when they were sent', () => {
+    assert.equal(sent([1, 10], [40, 43]).ambiguous, false);
     // 40 to 43 were another path's, and are sent again here after 10; they arrive before 60 does.
     const bursts = sent([1, 10], [40, 43], [60, 63]);
     assert.equal(bursts.cover(SPI, 43), true);
-    assert.deepEqual([bursts.covered, bursts.sentAt], [14 * SIZE, 1_000]);
+    assert.deepEqual([bursts.covered, bursts.sentAt, bursts.ambiguous], [14 * SIZE, 1_000, false]);
     // An older one sent again says nothing as long as it is not the newest that came.
     const older = sent([50, 59], [20, 21], [60, 63]);
     assert.equal(older.cover(SPI, 59), true);
     assert.deepEqual([older.covered, older.sentAt], [10 * SIZE, 0]);
     assert.equal(older.cover(SPI, 60), true);
     assert.equal(older.covered, 13 * SIZE);
+  });
+
+  it('that were sent twice over this path tell no times: nobody knows which of them came', () => {
+    const bursts = sent([1, 10], [11, 20], [5, 6], [21, 30]);
+    assert.equal(bursts.cover(SPI, 6), true);
+    assert.deepEqual([bursts.covered, bursts.ambiguous], [6 * SIZE, true]);
+    assert.equal(bursts.cover(SPI, 15), true);
+    assert.equal(bursts.ambiguous, false);
+    bursts.cover(SPI, 30);
+    assert.deepEqual([bursts.covered, bursts.coveredAgain], [32 * SIZE, 2 * SIZE]);
   });
 
   it('that follow each other at once are one, but never one that is sent again', () => {

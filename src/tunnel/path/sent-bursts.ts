@@ -16,8 +16,12 @@ export class SentBursts {
   /** Of the newest packet covered: when it was sent (µs), and the bytes sent up to it. */
   sentAt = DOUBLE_ZERO;
   covered = DOUBLE_ZERO;
+  /** How many of the bytes that are covered were sent before, over this path or another. */
+  coveredAgain = DOUBLE_ZERO;
   /** The queue that was thought to stand before it (µs). */
   expectedQueue = DOUBLE_ZERO;
+  /** It was sent more than once, and nobody knows which of them came: its times mean nothing (Karn's rule). */
+  ambiguous = false;
 
   #capacity = FIRST_CAPACITY;
   #generation = new Float64Array(FIRST_CAPACITY);
@@ -27,6 +31,7 @@ export class SentBursts {
   #bytes = new Float64Array(FIRST_CAPACITY);
   #time = new Float64Array(FIRST_CAPACITY);
   #queue = new Float64Array(FIRST_CAPACITY);
+  #again = new Uint8Array(FIRST_CAPACITY);
   #first = 0;
   #count = 0;
   /** How many of them, from the first, are covered whole. */
@@ -37,7 +42,6 @@ export class SentBursts {
   #generations = 0;
   /** The highest number sent; a burst below it is sent again. */
   #highest = DOUBLE_ZERO;
-  #newestIsAgain = false;
 
   get count(): number {
     return this.#count;
@@ -67,7 +71,12 @@ export class SentBursts {
       const newest = (this.#first + this.#count - 1) % this.#capacity;
       const sameKeys = this.#generation[newest] === this.#generations;
       const grows = first > (this.#lastNumber[newest] as number) && first > this.#highest;
-      if (sameKeys && grows && !this.#newestIsAgain && now - (this.#time[newest] as number) < MERGE_MICROS) {
+      if (
+        sameKeys &&
+        grows &&
+        this.#again[newest] === 0 &&
+        now - (this.#time[newest] as number) < MERGE_MICROS
+      ) {
         this.#lastNumber[newest] = last;
         this.#highest = last;
         this.#total[newest] = total;
@@ -76,7 +85,7 @@ export class SentBursts {
       }
     }
     if (this.#count === this.#capacity) this.#makeRoom();
-    this.#newestIsAgain = first <= this.#highest;
+    const again = first <= this.#highest;
     if (last > this.#highest) this.#highest = last;
     const at = (this.#first + this.#count) % this.#capacity;
     this.#generation[at] = this.#generations;
@@ -86,6 +95,7 @@ export class SentBursts {
     this.#bytes[at] = bytes;
     this.#time[at] = now;
     this.#queue[at] = queue;
+    this.#again[at] = again ? 1 : 0;
     this.#count++;
   }
 
@@ -139,22 +149,29 @@ export class SentBursts {
     this.#coveredCount = 0;
   }
 
-  /** The index of the burst with this number, as it was sent last; -1 when it is not there, or covered before. */
+  /** The index of the burst with this number, as it was sent first; -1 when it is not there, or covered before. */
   #holderOf(generation: number, number: number): number {
+    let again = -1;
     for (let index = this.#count - 1; index >= this.#coveredCount; index--) {
       const at = (this.#first + index) % this.#capacity;
-      if ((this.#generation[at] as number) < generation) return -1;
-      if (this.#generation[at] !== generation) continue;
-      if ((this.#firstNumber[at] as number) <= number && number <= (this.#lastNumber[at] as number))
+      if ((this.#generation[at] as number) < generation) break;
+      const holds = (this.#firstNumber[at] as number) <= number && number <= (this.#lastNumber[at] as number);
+      if (this.#generation[at] !== generation || !holds) continue;
+      if (this.#again[at] === 0) {
+        this.ambiguous = again >= 0;
         return index;
+      }
+      again = index;
     }
-    return -1;
+    this.ambiguous = again >= 0;
+    return again;
   }
 
   #coverWhole(at: number): void {
     this.sentAt = this.#time[at] as number;
     this.expectedQueue = this.#queue[at] as number;
     this.covered = this.#total[at] as number;
+    if (this.#again[at] === 1) this.coveredAgain += this.#bytes[at] as number;
     this.#coveredCount++;
   }
 
@@ -184,6 +201,10 @@ export class SentBursts {
     this.#bytes = this.#grown(this.#bytes, capacity);
     this.#time = this.#grown(this.#time, capacity);
     this.#queue = this.#grown(this.#queue, capacity);
+    const again = new Uint8Array(capacity);
+    again.set(this.#again.subarray(this.#first));
+    again.set(this.#again.subarray(0, this.#first), this.#again.length - this.#first);
+    this.#again = again;
     this.#first = 0;
     this.#capacity = capacity;
   }
