@@ -5,6 +5,7 @@ import { openEsp } from '../../lab/esp-reference.ts';
 import { PacketBench } from '../../test/fixtures/packet-bench.ts';
 import { type Direction, VirtualTunnel } from '../../test/fixtures/virtual-tunnel.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
+import { recordOffset, writeGaps, writeRecord, writeReportHeader } from '../tunnel/path/report.ts';
 
 const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
 
@@ -124,5 +125,48 @@ describe('paths that share a link', () => {
     tunnel.run(1_000);
     const others = tunnel.changes.filter(({ path }) => path !== used);
     assert.deepEqual(others, []);
+  });
+});
+
+describe('a report that took a slow path', () => {
+  /** From b: what came over path 0 up to `newest`, and what is missing. */
+  function reportOf(stamp: number, newest: number, gaps: readonly number[]): Uint8Array {
+    const bytes = new Uint8Array(200);
+    const data = new DataView(bytes.buffer);
+    const header = { answerAtOnce: false, path: 1, number: stamp, stamp, echo: 0, held: 0 };
+    writeReportHeader(data, 0, header, 1);
+    writeRecord(data, recordOffset(0, 0), {
+      path: 0,
+      age: 0,
+      spi: 0x1000,
+      newest,
+      packets: newest,
+      bytes: newest,
+    });
+    const at = recordOffset(0, 1);
+    const length = writeGaps(
+      data,
+      at,
+      { spi: 0x1000, floor: 3, kept: 1 },
+      Uint16Array.from(gaps),
+      gaps.length / 2,
+    );
+    return bytes.slice(0, at + length);
+  }
+
+  it('asks for nothing: what it misses may have come since', () => {
+    const tunnel = new VirtualTunnel({ paths: 2 });
+    tunnel.run(1_000);
+    const { a, b } = tunnel;
+    a.plane.sent.add(1, 10, 100, 1_000, 0, 0, a.clock);
+    const receive = (stamp: number, newest: number, gaps: readonly number[]) =>
+      a.receive({ path: 1, spi: b.spi, sequence: 1_000_000 + stamp, report: reportOf(stamp, newest, gaps) });
+    const later = (b.clock + 50_000) >>> 0;
+    // Then 3 and 4 were still under way.
+    receive(later + 20_000, 10, []);
+    receive(later, 6, [2, 2]);
+    assert.equal(a.plane.sent.wanted, 0);
+    receive(later + 40_000, 10, [1, 7]);
+    assert.equal(a.plane.sent.wanted, 1, 'one that is newer is heard');
   });
 });

@@ -210,7 +210,7 @@ export class Reporter {
       tunnel.peerKept = this.#gaps.kept;
       tunnel.patience.least = REPAIR_PATIENCE;
     }
-    if (this.#gaps.spi !== tunnel.outbound?.spi) return;
+    if (this.#gaps.spi !== tunnel.outbound?.spi || !this.#isNewestOfAll(tunnel, spi)) return;
     tunnel.sent.complete(this.#gaps.floor);
     const again = now - this.#repairTime(tunnel);
     let number = this.#gaps.floor;
@@ -219,6 +219,19 @@ export class Reporter {
       tunnel.sent.missing(number, missing, again, now);
       number += missing + gapReceived(data, at, index);
     }
+  }
+
+  /**
+   * Reports come over all paths: one that took a slow path tells of gaps that were filled since, and later reports of
+   * other paths make them look like losses.
+   */
+  #isNewestOfAll(tunnel: TunnelPlane, spi: number): boolean {
+    const { stamp } = this.#header;
+    const later = ((stamp - tunnel.newestStamp) | 0) > 0;
+    if (spi === tunnel.newestStampSpi && !later) return false;
+    tunnel.newestStamp = stamp;
+    tunnel.newestStampSpi = spi;
+    return true;
   }
 
   /** What was sent again should have been reported after this time (µs). */

@@ -100,6 +100,9 @@ export class TunnelPlane {
   /** The first of the peer's numbers that it could send again; 0 while it has not told. */
   peerKept = DOUBLE_ZERO;
   lastReportAt = DOUBLE_ZERO;
+  /** The newest report of all paths: its stamp, and under which SPI it came. */
+  newestStamp = DOUBLE_ZERO;
+  newestStampSpi = DOUBLE_ZERO;
   orderSpi = DOUBLE_ZERO;
   earlierOrderSpi = DOUBLE_ZERO;
   /** When data that arrived has to be reported (µs). */
