@@ -195,6 +195,7 @@ function fault(draw: Draw, links: readonly Condition[], healedAt: number): Timed
         { at: ends, change: { kind: 'addPath', link } },
       ];
     default:
-      return [{ at: begins, change: { kind: 'moveAddress', link, end } }];
+      // Of one end per link: two ends that both moved unheard cannot find each other over this path, whatever they do.
+      return [{ at: begins, change: { kind: 'moveAddress', link, end: link % 2 === 0 ? 'a' : 'b' } }];
   }
 }

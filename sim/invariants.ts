@@ -97,6 +97,11 @@ export class Invariants {
     return this.#heldTooLong('a', now) ?? this.#heldTooLong('b', now);
   }
 
+  /** Whether packets wait for their turn; each gap before them may take as long as `LONGEST_WAIT`. */
+  waiting(): boolean {
+    return names.some((name) => this.#held(name) > 0);
+  }
+
   allInUse(): boolean {
     return this.notInUse() === undefined;
   }
@@ -119,7 +124,6 @@ export class Invariants {
       for (const counter of never) {
         if (end.count(counter) > 0) return `end ${name} counts ${end.count(counter)} of ${counter}`;
       }
-      if (this.#held(name) > 0) return `end ${name} still holds ${this.#held(name)} packets`;
       const clean = lost === 0 && this.#history.quiet;
       const wrong = clean ? this.#unexplained(name) : undefined;
       if (wrong !== undefined) return wrong;

@@ -36,7 +36,7 @@ export const endNames = ['a', 'b'] as const;
 const IN_USE_WITHIN = 10_000_000;
 /** It must stay so for this long (µs). */
 const STAYS_IN_USE = 300_000;
-/** What is held and on its way arrives in this time when nothing more is sent (µs). */
+/** What is on its way arrives in this time when nothing more is sent (µs); what is held may take longer. */
 const REST = 1_500_000;
 
 export function play(ends: Ends, history: History, trace: Trace = () => {}): Outcome {
@@ -83,7 +83,7 @@ class Simulation {
     let wrong: string | undefined;
     try {
       this.#begin();
-      while (wrong === undefined && this.#now < this.#endsAt) wrong = this.#step();
+      while (wrong === undefined && this.#goesOn()) wrong = this.#step();
       wrong ??= this.#invariants.atTheEnd(this.#lostByLinks());
     } catch (error) {
       if (!(error instanceof Restless)) throw error;
@@ -93,6 +93,10 @@ class Simulation {
     this.#describeEnd(wrong);
     for (const name of endNames) this.#ends[name].finish();
     return { wrong, at: this.#now, packets, datagrams: this.#datagrams, digest };
+  }
+
+  #goesOn(): boolean {
+    return this.#now < this.#endsAt || this.#invariants.waiting();
   }
 
   #begin(): void {
@@ -120,7 +124,8 @@ class Simulation {
   #nextAt(): number {
     const change = this.#history.changes[this.#nextChange]?.at ?? Number.POSITIVE_INFINITY;
     const due = Math.min(this.#ends.a.dueAt, this.#ends.b.dueAt, this.#flight.nextAt, change);
-    return Math.max(this.#now, Math.min(due, this.#offers.nextAt, this.#endsAt));
+    const end = this.#now < this.#endsAt ? this.#endsAt : Number.POSITIVE_INFINITY;
+    return Math.max(this.#now, Math.min(due, this.#offers.nextAt, end));
   }
 
   #settleBoth(): string | undefined {

@@ -33,6 +33,8 @@ export const MOST_LINKS = 4;
 const TUNNEL = 0;
 /** More than any packet, merged or not. */
 const PACKET_ROOM = 70_000;
+/** What waited for order may come all at once: `HOLD_SLOTS` packets, as the kernel counts them. */
+const DEVICE_BYTES = 64 * 1024 * 1024;
 /** Turns at one moment; a worker that needs more of them spins. */
 const MOST_TURNS = 2_000;
 /** A datagram on loopback is there at once; after so long (ms) something is wrong with the machine. */
@@ -57,7 +59,7 @@ export class TunnelEnd {
   readonly events: WorkerEvent[] = [];
 
   readonly #scratch = new Arena(PACKET_ROOM);
-  readonly #device = openPacketPair();
+  readonly #device = openPacketPair(DEVICE_BYTES);
   readonly #wake = WakeEvent.open();
   readonly #commands: WorkerCommand[] = [];
   readonly #worker: PacketWorker;
