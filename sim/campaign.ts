@@ -5,6 +5,7 @@
  */
 import { historyOf } from './history.ts';
 import { type Outcome, play } from './simulation.ts';
+import { describeHistory, millis } from './story.ts';
 import { TunnelEnd } from './tunnel-end.ts';
 import { SharedWires } from './wires.ts';
 
@@ -20,25 +21,12 @@ export class Campaign {
     return play(this.#ends, historyOf(seed));
   }
 
-  /** Plays a history again and tells what happens in it. */
-  tell(seed: number): { readonly outcome: Outcome; readonly lines: readonly string[] } {
+  /** Plays a history and tells what happens in it. */
+  tell(seed: number): string[] {
     const history = historyOf(seed);
-    const lines = [
-      `seed ${seed}: ${history.links.length} links, schedule by ${history.schedule}, keepalive ${history.keepaliveMillis} ms`,
-    ];
-    history.links.forEach((link, index) => {
-      const { rate, delay, queue } = link;
-      const figures = `${((rate * 8) / 1e6).toFixed(2)} Mbit/s, ${delay / 1000} ms, queue ${queue / 1000} ms`;
-      lines.push(`link ${index}: ${figures}`);
-    });
-    for (const flow of history.flows) {
-      const each = `${flow.burst} × ${flow.segments} of ${flow.payload} bytes every ${flow.interval / 1000} ms`;
-      lines.push(`flow ${flow.id}: from ${flow.from}, IPv${flow.family}, ${each}`);
-    }
-    const outcome = play(this.#ends, history, (at, text) => {
-      lines.push(`${(at / 1000).toFixed(3).padStart(10)} ms  ${text}`);
-    });
-    return { outcome, lines };
+    const lines = describeHistory(history);
+    play(this.#ends, history, (at, text) => lines.push(`${millis(at).padStart(14)}  ${text}`));
+    return lines;
   }
 
   close(): void {

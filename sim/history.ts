@@ -141,7 +141,7 @@ function flowsOf(draw: Draw, links: readonly Condition[], healedAt: number): Tim
       begins,
       ends: Math.floor(healedAt + draw.between(0, 300) * MILLI),
       // Sparse enough for thousands of histories.
-      interval: Math.max(8 * MILLI * burst * segments, Math.floor((bytes * SECOND) / wanted)),
+      interval: Math.max(12 * MILLI * burst * segments, Math.floor((bytes * SECOND) / wanted)),
       burst,
     };
   });

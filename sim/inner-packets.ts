@@ -14,7 +14,12 @@ import {
   writeVirtioHeader,
 } from '../src/tunnel/offload/virtio-header.ts';
 
-export type EndName = 'a' | 'b';
+export const endNames = ['a', 'b'] as const;
+export type EndName = (typeof endNames)[number];
+
+export function otherEnd(name: EndName): EndName {
+  return name === 'a' ? 'b' : 'a';
+}
 
 export type Flow = {
   readonly id: number;

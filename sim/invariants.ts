@@ -10,13 +10,13 @@
  *
  * Contract: pure but for reading the ends' counters and devices. Each check returns what is wrong, if anything.
  */
-import { HOLD_SLOTS } from '../src/dataplane/hold-memory.ts';
+
 import type { TunnelCounter } from '../src/dataplane/counters.ts';
+import { HOLD_SLOTS } from '../src/dataplane/hold-memory.ts';
 import type { History } from './history.ts';
-import { type EndName, readInner } from './inner-packets.ts';
+import { type EndName, endNames, otherEnd, readInner } from './inner-packets.ts';
 import type { Ledger } from './ledger.ts';
-import type { Ends } from './simulation.ts';
-import { spiOf } from './tunnel-end.ts';
+import { type Ends, spiOf } from './tunnel-end.ts';
 import { WireWatch } from './wire-watch.ts';
 
 /** The longest patience (µs), `tunnel/order/patience.ts`, and a moment. */
@@ -35,8 +35,6 @@ const never: readonly TunnelCounter[] = [
   'reportsRefused',
   'tunWriteFailed',
 ];
-
-const names = ['a', 'b'] as const;
 
 export class Invariants {
   /** Of all deliveries, in their order. */
@@ -66,7 +64,7 @@ export class Invariants {
   arrived(to: EndName, bytes: Uint8Array): void {
     const state = this.#state[to];
     const spi = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-    const generation = generationOf(to === 'a' ? 'b' : 'a', spi);
+    const generation = generationOf(otherEnd(to), spi);
     // Packets of earlier keys are delivered as they come.
     state.allowance = generation < state.generation ? 1 : 0;
     state.generation = Math.max(state.generation, generation);
@@ -99,7 +97,7 @@ export class Invariants {
 
   /** Whether packets wait for their turn; each gap before them may take as long as `LONGEST_WAIT`. */
   waiting(): boolean {
-    return names.some((name) => this.#held(name) > 0);
+    return endNames.some((name) => this.#held(name) > 0);
   }
 
   allInUse(): boolean {
@@ -108,18 +106,30 @@ export class Invariants {
 
   /** Which paths are not in use. */
   notInUse(): string | undefined {
-    const idle = names.flatMap((name) =>
+    const idle = endNames.flatMap((name) =>
       this.#history.links.flatMap((_, link) => {
         const state = this.#ends[name].state(link);
-        return state === 'up' ? [] : [`${name}'s path over link ${link} is ${state}`];
+        if (state !== 'up') return [`${name}'s path over link ${link} is ${state}`];
+        // By arrival a slow path gets nothing while another is free; by weight each has its share.
+        const idle =
+          this.#history.schedule === 'weight' &&
+          this.#ends[name].dataBytes(link) === this.#bytesBefore(name, link);
+        return idle ? [`${name}'s path over link ${link} carries nothing`] : [];
       }),
     );
     return idle.length === 0 ? undefined : idle.join(', ');
   }
 
+  /** The faults are over: what goes over a path from now on shows that it is in use. */
+  healed(): void {
+    for (const name of endNames) {
+      this.#state[name].bytes = this.#history.links.map((_, link) => this.#ends[name].dataBytes(link));
+    }
+  }
+
   /** @param lost datagrams that the links lost */
   atTheEnd(lost: number): string | undefined {
-    for (const name of names) {
+    for (const name of endNames) {
       const end = this.#ends[name];
       for (const counter of never) {
         if (end.count(counter) > 0) return `end ${name} counts ${end.count(counter)} of ${counter}`;
@@ -140,6 +150,10 @@ export class Invariants {
       if (count > 0) return `end ${name} counts ${count} of ${counter}, and no link lost anything`;
     }
     return undefined;
+  }
+
+  #bytesBefore(name: EndName, link: number): number {
+    return this.#state[name].bytes[link] ?? 0;
   }
 
   #heldTooLong(name: EndName, now: number): string | undefined {
@@ -166,10 +180,12 @@ type State = {
   delivered: number;
   /** When something was delivered last, or nothing waited (µs). */
   progressAt: number;
+  /** Per link, what its path had carried when the faults were over. */
+  bytes: number[];
 };
 
 function freshState(): State {
-  return { late: 0, allowance: 0, generation: 0, delivered: 0, progressAt: 0 };
+  return { late: 0, allowance: 0, generation: 0, delivered: 0, progressAt: 0, bytes: [] };
 }
 
 function generationOf(sender: EndName, spi: number): number {

@@ -50,7 +50,9 @@ export class Offers {
 
   /** Whether the history's flows go on. */
   busy(now: number): boolean {
-    return this.#schedules.some(({ flow, at }) => flow.id < PILOTS && at >= now && at < Number.POSITIVE_INFINITY);
+    return this.#schedules.some(
+      ({ flow, at }) => flow.id < PILOTS && at >= now && at < Number.POSITIVE_INFINITY,
+    );
   }
 
   end(): void {

@@ -32,7 +32,7 @@ function run({ histories, seed: first, verbose }: NonNullable<typeof words>): nu
   for (let seed = first; seed < first + histories; seed++) {
     const outcome = campaign.play(seed);
     packets += outcome.packets;
-    if (verbose || outcome.wrong !== undefined) console.log(campaign.tell(seed).lines.join('\n'));
+    if (verbose || outcome.wrong !== undefined) console.log(campaign.tell(seed).join('\n'));
     if (outcome.wrong !== undefined) {
       console.log(`\nseed ${seed} failed: ${outcome.wrong}\nagain: ./run sim --seed ${seed} --histories 1`);
       return 1;
@@ -43,7 +43,9 @@ function run({ histories, seed: first, verbose }: NonNullable<typeof words>): nu
   }
   const seconds = (performance.now() - begin) / 1000;
   const rate = `${(histories / seconds).toFixed(0)} a second`;
-  console.log(`${histories} histories, ${packets} packets, as they must be (${seconds.toFixed(1)} s, ${rate})`);
+  console.log(
+    `${histories} histories, ${packets} packets, as they must be (${seconds.toFixed(1)} s, ${rate})`,
+  );
   campaign.close();
   return 0;
 }

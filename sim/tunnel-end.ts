@@ -24,7 +24,7 @@ import { Arena } from '../src/linux/arena.ts';
 import { closeFd, readFd, writeFd } from '../src/linux/file-descriptor.ts';
 import { openPacketPair } from '../src/linux/packet-pair.ts';
 import { WakeEvent } from '../src/linux/wake-event.ts';
-import { type EndName, networks } from './inner-packets.ts';
+import { type EndName, networks, otherEnd } from './inner-packets.ts';
 import { type SharedWires, Wire } from './wires.ts';
 
 /** As many as a history has. */
@@ -48,7 +48,9 @@ export type EndPlan = {
   readonly clockAhead: number;
 };
 
-/** A fault of the product or of the machine that ends a history at once. */
+export type Ends = Readonly<Record<EndName, TunnelEnd>>;
+
+/** The worker does not come to rest, or the machine lets it down: the history ends at once. */
 export class Restless extends Error {}
 
 export class TunnelEnd {
@@ -65,7 +67,8 @@ export class TunnelEnd {
   readonly #worker: PacketWorker;
   readonly #wires: readonly Wire[];
   #plan: EndPlan | undefined;
-  #tunnel = new Float64Array(tunnelCounters.length);
+  #counters = openCounters(tunnelCounters);
+  #tunnel = new Float64Array(this.#counters);
   readonly #paths: Float64Array[] = [];
   readonly #taken: number[] = [];
   #writes = 0;
@@ -82,11 +85,11 @@ export class TunnelEnd {
   }
 
   /** A tunnel with all its links, and as yet no keys. */
-  begin(plan: EndPlan, now: number): void {
+  begin(plan: EndPlan): void {
     this.#plan = plan;
-    this.now = now;
-    const counters = openCounters(tunnelCounters);
-    this.#tunnel = new Float64Array(counters);
+    this.now = 0;
+    this.#counters = openCounters(tunnelCounters);
+    this.#tunnel = new Float64Array(this.#counters);
     this.#writes = 0;
     this.command({
       kind: 'addTunnel',
@@ -94,8 +97,8 @@ export class TunnelEnd {
       tunnel: TUNNEL,
       tunFd: this.#device.inner,
       udpOffload: true,
-      innerSources: networks[this.name === 'a' ? 'b' : 'a'],
-      counters,
+      innerSources: networks[otherEnd(this.name)],
+      counters: this.#counters,
     });
     for (let link = 0; link < plan.links; link++) {
       this.openSocket(link);
@@ -169,7 +172,7 @@ export class TunnelEnd {
   rekey(generation: number, answers: boolean): void {
     const keys = { key: new Uint8Array(32).fill(1 + generation), salt: new Uint8Array(4) };
     const outbound = spiOf(this.name, generation);
-    const inbound = spiOf(this.name === 'a' ? 'b' : 'a', generation);
+    const inbound = spiOf(otherEnd(this.name), generation);
     this.command(
       { kind: 'addInbound', tunnel: TUNNEL, spi: inbound, ...keys },
       {
@@ -233,13 +236,18 @@ export class TunnelEnd {
     return this.#tunnel[tunnelSlot[name]] as number;
   }
 
+  /** Bytes of inner packets that went over this link's path. */
+  dataBytes(link: number): number {
+    return this.#paths[link]?.[pathSlot.sentDataBytes] ?? 0;
+  }
+
   state(link: number): (typeof pathStates)[number] {
     return pathStates[this.#paths[link]?.[pathSlot.state] as number] ?? 'down';
   }
 
   /** All counters, for a trace. */
   counters(): Record<TunnelCounter, number> {
-    return readCounters(tunnelCounters, this.#tunnel.buffer as unknown as SharedArrayBuffer);
+    return readCounters(tunnelCounters, this.#counters);
   }
 
   #wire(link: number): Wire {

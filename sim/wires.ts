@@ -8,13 +8,14 @@
  * Contract: a mouth's datagrams come apart, whatever the kernel merged. `take` waits until as many came as the worker
  * sent, so that a history does not depend on how promptly loopback delivers. Everything is closed by `close`.
  */
+
+import type { RemoteAddress } from '../src/dataplane/protocol.ts';
 import { Arena } from '../src/linux/arena.ts';
 import { DatagramReceiver, RECEIVER_ARENA_BYTES } from '../src/linux/datagram-receiver.ts';
 import { DatagramSender } from '../src/linux/datagram-sender.ts';
 import { closeFd } from '../src/linux/file-descriptor.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../src/linux/socket-address.ts';
 import { localPort, openUdpSocket } from '../src/linux/udp-socket.ts';
-import type { RemoteAddress } from '../src/dataplane/protocol.ts';
 
 export const MOUTHS = 2;
 
