@@ -14,8 +14,9 @@ import { Ledger } from './ledger.ts';
 export type Offer = { readonly flow: Flow; readonly number: number };
 
 const PILOT_AT = 400_000;
-const PILOT_INTERVAL = 100_000;
-const PILOT_PAYLOAD = 400;
+/** By weight a path waits for its turn until the others had as much as its last superpacket: well within ten seconds. */
+const PILOT_INTERVAL = 50_000;
+const PILOT_PAYLOAD = 800;
 const PILOTS = 90;
 
 type Schedule = { readonly flow: TimedFlow; at: number; left: number };

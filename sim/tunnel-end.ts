@@ -33,6 +33,8 @@ export const MOST_LINKS = 4;
 const TUNNEL = 0;
 /** More than any packet, merged or not. */
 const PACKET_ROOM = 70_000;
+/** The weight of the first link's path; each next one's is one more. */
+const LIGHTEST = 4;
 /** What waited for order may come all at once: `HOLD_SLOTS` packets, as the kernel counts them. */
 const DEVICE_BYTES = 64 * 1024 * 1024;
 /** Turns at one moment; a worker that needs more of them spins. */
@@ -91,6 +93,7 @@ export class TunnelEnd {
     this.#counters = openCounters(tunnelCounters);
     this.#tunnel = new Float64Array(this.#counters);
     this.#writes = 0;
+    this.#paths.length = 0;
     this.command({
       kind: 'addTunnel',
       schedule: plan.schedule,
@@ -154,7 +157,7 @@ export class TunnelEnd {
       socket: link,
       remote: this.#wire(link).remote(mouth),
       keepaliveMillis: this.#plan?.keepaliveMillis ?? 500,
-      weight: 1 + link,
+      weight: LIGHTEST + link,
       counters,
     });
   }
