@@ -5,6 +5,7 @@
  * at `healedAt`; from then on everything is as it was at the beginning.
  */
 import { SeededRandom } from '../lab/wan/random.ts';
+import type { TransferMode } from '../src/tunnel/schedule/traffic-classes.ts';
 import type { EndName, Flow } from './inner-packets.ts';
 import { MOST_LINKS } from './tunnel-end.ts';
 import type { Condition } from './virtual-link.ts';
@@ -39,6 +40,10 @@ export type History = {
   readonly finishChecksums: boolean;
   readonly clocksAhead: Readonly<Record<EndName, number>>;
   readonly flows: readonly TimedFlow[];
+  /** How the flows of lowest number, one each way, are carried. */
+  readonly mode: TransferMode;
+  /** Ends see what arrived only at multiples of this (µs), as when their processor has other work. */
+  readonly coalescing: number;
   /** In the order of time. */
   readonly changes: readonly TimedChange[];
   readonly healedAt: number;
@@ -60,7 +65,7 @@ const MOST_REKEYS = 2;
 export function historyOf(seed: number): History {
   const draw = new Draw(seed);
   const quiet = draw.upTo(QUIET_SHARE) === 0;
-  const healedAt = FAULTS_BEGIN + draw.between(600, 2_000) * MILLI;
+  const healedAt = Math.floor(FAULTS_BEGIN + draw.between(600, 2_000) * MILLI);
   const links = Array.from({ length: 1 + draw.upTo(MOST_LINKS) }, () => linkOf(draw));
   const changes = quiet ? [] : faults(draw, links, healedAt);
   return {
@@ -71,6 +76,8 @@ export function historyOf(seed: number): History {
     finishChecksums: draw.upTo(3) === 0,
     clocksAhead: { a: clockAhead(draw, healedAt), b: clockAhead(draw, healedAt) },
     flows: flowsOf(draw, links, healedAt),
+    mode: draw.of(['spread', 'spread', 'duplicate', 'pin'] as const),
+    coalescing: draw.of([1, 1, 300, 3_000]),
     changes: changes.toSorted((one, other) => one.at - other.at),
     healedAt,
     quiet,

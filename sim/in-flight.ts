@@ -1,4 +1,9 @@
-/** Datagrams on their way, by the time at which they arrive; those of one time in the order in which they left. Pure. */
+/**
+ * Datagrams on their way, by the time at which they arrive; those of one time in the order in which they left.
+ *
+ * Contract: pure. `take` gives what is due, a row at a time: datagrams over one link that the kernel may merge, which are
+ * equally long but for the last.
+ */
 import type { EndName } from './inner-packets.ts';
 
 export type InFlight = {
@@ -9,6 +14,9 @@ export type InFlight = {
   readonly mouth: number;
   readonly bytes: Uint8Array;
 };
+
+/** The longest datagrams of a history in a row are still shorter than 64 KiB. */
+const LONGEST_ROW = 40;
 
 export class Flight {
   readonly #rows: InFlight[] = [];
@@ -23,8 +31,21 @@ export class Flight {
     this.#rows.splice(index, 0, datagram);
   }
 
-  /** @returns the next one that is due */
-  take(now: number): InFlight | undefined {
-    return this.nextAt <= now ? this.#rows.shift() : undefined;
+  /** @returns the next ones that are due; none when nothing is */
+  take(now: number): InFlight[] {
+    const first = this.#rows[0];
+    if (first === undefined || first.at > now) return [];
+    let count = 1;
+    while (count < LONGEST_ROW && this.#follows(first, count)) count++;
+    return this.#rows.splice(0, count);
+  }
+
+  /** Whether the datagram at this place goes on the row that the first one begins. */
+  #follows(first: InFlight, index: number): boolean {
+    const next = this.#rows[index];
+    const before = this.#rows[index - 1] as InFlight;
+    if (next === undefined || next.at > first.at || before.bytes.length < first.bytes.length) return false;
+    const sameWay = next.to === first.to && next.link === first.link && next.mouth === first.mouth;
+    return sameWay && next.bytes.length <= first.bytes.length;
   }
 }

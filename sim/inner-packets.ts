@@ -14,6 +14,8 @@ import {
   writeVirtioHeader,
 } from '../src/tunnel/offload/virtio-header.ts';
 
+import type { ClassRule, TransferMode } from '../src/tunnel/schedule/traffic-classes.ts';
+
 export const endNames = ['a', 'b'] as const;
 export type EndName = (typeof endNames)[number];
 
@@ -48,6 +50,12 @@ export const networks: Readonly<Record<EndName, readonly { bytes: Uint8Array; le
     { bytes: ipv6(1), length: 64 },
   ],
 };
+
+/** The class of the flows with these numbers. */
+export function classOfFlows(mode: TransferMode, first: number, last: number): ClassRule {
+  const sourcePorts = [[PORT + first, PORT + last]] as const;
+  return { mode, from: [], to: [], protocols: [UDP], ports: [], sourcePorts, dscps: [] };
+}
 
 /** `count` packets of the flow from this number on, behind a virtio header. */
 export function innerPacket(flow: Flow, number: number, count: number): Uint8Array {

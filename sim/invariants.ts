@@ -66,7 +66,7 @@ export class Invariants {
     const spi = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     const generation = generationOf(otherEnd(to), spi);
     // Packets of earlier keys are delivered as they come.
-    state.allowance = generation < state.generation ? 1 : 0;
+    if (generation < state.generation) state.allowance++;
     state.generation = Math.max(state.generation, generation);
   }
 
@@ -159,7 +159,8 @@ export class Invariants {
   #heldTooLong(name: EndName, now: number): string | undefined {
     const held = this.#held(name);
     const state = this.#state[name];
-    if (held === 0) state.progressAt = now;
+    if (held === 0 || !state.waiting) state.progressAt = now;
+    state.waiting = held > 0;
     if (held < 0) return `end ${name} delivered more than it received`;
     if (held > HOLD_SLOTS) return `end ${name} holds ${held} packets`;
     const waits = now - state.progressAt;
@@ -178,14 +179,15 @@ type State = {
   allowance: number;
   generation: number;
   delivered: number;
-  /** When something was delivered last, or nothing waited (µs). */
+  /** When something was delivered last, or began to wait where nothing did (µs). */
   progressAt: number;
+  waiting: boolean;
   /** Per link, what its path had carried when the faults were over. */
   bytes: number[];
 };
 
 function freshState(): State {
-  return { late: 0, allowance: 0, generation: 0, delivered: 0, progressAt: 0, bytes: [] };
+  return { late: 0, allowance: 0, generation: 0, delivered: 0, progressAt: 0, waiting: false, bytes: [] };
 }
 
 function generationOf(sender: EndName, spi: number): number {

@@ -4,7 +4,7 @@
  * Contract: `apply` may be told the same twice: what is closed stays closed, what is there is not added again.
  */
 import type { Change, History } from './history.ts';
-import { type EndName, endNames, otherEnd } from './inner-packets.ts';
+import { classOfFlows, type EndName, endNames, otherEnd } from './inner-packets.ts';
 import type { Ends } from './tunnel-end.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 
@@ -23,8 +23,9 @@ export class Operator {
   }
 
   /** Builds the tunnel at both ends. */
-  begin({ links, keepaliveMillis, schedule, finishChecksums, clocksAhead }: History): void {
-    const plan = { links: links.length, keepaliveMillis, schedule, finishChecksums };
+  begin({ links, keepaliveMillis, schedule, finishChecksums, mode, clocksAhead }: History): void {
+    const classes = mode === 'spread' ? [] : [classOfFlows(mode, 0, 1)];
+    const plan = { links: links.length, keepaliveMillis, schedule, finishChecksums, classes };
     for (const name of endNames) this.#ends[name].begin({ ...plan, clockAhead: clocksAhead[name] });
     this.#rekey(0);
   }

@@ -62,7 +62,7 @@ class Simulation {
     this.#ends = ends;
     this.#history = history;
     this.#trace = trace;
-    this.#network = new VirtualNetwork(history.links, history.seed);
+    this.#network = new VirtualNetwork(history);
     this.#operator = new Operator(ends, this.#network, history.links.length);
     this.#offers = new Offers(history);
     this.#invariants = new Invariants(ends, history, this.#offers.ledger);
@@ -152,15 +152,17 @@ class Simulation {
   /** What arrives over the links now. */
   #deliver(): string | undefined {
     let wrong: string | undefined;
-    for (let row = this.#network.take(this.#now); row !== undefined; row = this.#network.take(this.#now)) {
+    for (let row = this.#network.take(this.#now); row.length > 0; row = this.#network.take(this.#now)) {
       wrong ??= this.#arrive(row);
     }
     return wrong;
   }
 
-  #arrive({ to, link, mouth, bytes }: InFlight): string | undefined {
-    this.#ends[to].deliver(link, mouth, bytes);
-    this.#invariants.arrived(to, bytes);
+  #arrive(row: readonly InFlight[]): string | undefined {
+    const { to, link, mouth } = row[0] as InFlight;
+    const datagrams = row.map(({ bytes }) => bytes);
+    this.#ends[to].deliver(link, mouth, datagrams);
+    for (const bytes of datagrams) this.#invariants.arrived(to, bytes);
     return this.#collect(to);
   }
 

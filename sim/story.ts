@@ -7,10 +7,11 @@ import type { VirtualNetwork } from './virtual-network.ts';
 
 /** What the history is about, before anything happens. */
 export function describeHistory(history: History): string[] {
-  const { seed, links, flows, schedule, keepaliveMillis, finishChecksums } = history;
+  const { seed, links, flows, schedule, mode, coalescing, keepaliveMillis, finishChecksums } = history;
   const checksums = finishChecksums ? 'complete' : 'open';
   return [
     `seed ${seed}: schedule by ${schedule}, keepalive ${keepaliveMillis} ms, ${checksums} checksums`,
+    `flows 0 and 1: ${mode}; ends look every ${coalescing} µs`,
     ...links.map(({ rate, delay, queue }, link) => {
       return `link ${link}: ${((rate * 8) / 1e6).toFixed(2)} Mbit/s, ${millis(delay)}, queue ${millis(queue)}`;
     }),

@@ -24,6 +24,7 @@ import { Arena } from '../src/linux/arena.ts';
 import { closeFd, readFd, writeFd } from '../src/linux/file-descriptor.ts';
 import { openPacketPair } from '../src/linux/packet-pair.ts';
 import { WakeEvent } from '../src/linux/wake-event.ts';
+import type { ClassRule } from '../src/tunnel/schedule/traffic-classes.ts';
 import { type EndName, networks, otherEnd } from './inner-packets.ts';
 import { type SharedWires, Wire } from './wires.ts';
 
@@ -47,6 +48,7 @@ export type EndPlan = {
   readonly keepaliveMillis: number;
   readonly schedule: 'arrival' | 'weight';
   readonly finishChecksums: boolean;
+  readonly classes: readonly ClassRule[];
   readonly clockAhead: number;
 };
 
@@ -97,6 +99,7 @@ export class TunnelEnd {
     this.command({
       kind: 'addTunnel',
       schedule: plan.schedule,
+      classes: plan.classes,
       tunnel: TUNNEL,
       tunFd: this.#device.inner,
       udpOffload: true,
@@ -196,9 +199,9 @@ export class TunnelEnd {
     return writeFd(this.#device.outer, this.#scratch.address, packet.length) === packet.length;
   }
 
-  /** Lets a datagram arrive. */
-  deliver(link: number, mouth: number, bytes: Uint8Array): void {
-    this.#wire(link).give(mouth, bytes);
+  /** Lets datagrams arrive together, equally long but for the last. */
+  deliver(link: number, mouth: number, datagrams: readonly Uint8Array[]): void {
+    this.#wire(link).give(mouth, datagrams);
     const until = performance.now() + LOOPBACK_MILLIS;
     while (!this.#worker.look()) {
       if (performance.now() > until) throw new Restless('loopback did not deliver a datagram');

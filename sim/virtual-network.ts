@@ -5,9 +5,10 @@
  * What goes to an address that the other end had before, or to a socket that is closed, is lost. Times are µs.
  */
 import { SeededRandom } from '../lab/wan/random.ts';
+import type { History } from './history.ts';
 import { Flight, type InFlight } from './in-flight.ts';
 import { type EndName, endNames, otherEnd } from './inner-packets.ts';
-import { type Condition, VirtualLink } from './virtual-link.ts';
+import { VirtualLink } from './virtual-link.ts';
 
 /** Seeds of the links of one history, two for each. */
 const SEEDS = 64;
@@ -19,8 +20,10 @@ export class VirtualNetwork {
   readonly #mouths: Readonly<Record<EndName, number[]>>;
   readonly #open: Readonly<Record<EndName, boolean[]>>;
   readonly #flight = new Flight();
+  readonly #coalescing: number;
 
-  constructor(links: readonly Condition[], seed: number) {
+  constructor({ links, seed, coalescing }: Pick<History, 'links' | 'seed' | 'coalescing'>) {
+    this.#coalescing = coalescing;
     const linksOf = (end: number) =>
       links.map((link, index) => new VirtualLink(link, new SeededRandom(seed * SEEDS + 2 * index + end)));
     this.#links = { a: linksOf(0), b: linksOf(1) };
@@ -65,13 +68,14 @@ export class VirtualNetwork {
     const to = otherEnd(from);
     const at = this.link(from, link).carry(bytes.length, now);
     if (at === undefined || mouth !== this.mouth(to, link)) return;
-    this.#flight.add({ at, to, link, mouth: this.mouth(from, link), bytes });
+    const seenAt = Math.ceil(at / this.#coalescing) * this.#coalescing;
+    this.#flight.add({ at: seenAt, to, link, mouth: this.mouth(from, link), bytes });
   }
 
-  /** @returns the next datagram that is due and finds an open socket */
-  take(now: number): InFlight | undefined {
+  /** @returns the next datagrams that are due and find an open socket, all over one link; none when nothing is due */
+  take(now: number): InFlight[] {
     let row = this.#flight.take(now);
-    while (row !== undefined && !this.isOpen(row.to, row.link)) row = this.#flight.take(now);
+    while (row[0] !== undefined && !this.isOpen(row[0].to, row[0].link)) row = this.#flight.take(now);
     return row;
   }
 }

@@ -42,9 +42,9 @@ export class Wire {
     return { address: LOOPBACK, port: this.#ports[mouth] as number };
   }
 
-  /** Sends a datagram to the worker's socket. */
-  give(mouth: number, bytes: Uint8Array): void {
-    this.#shared.send(this.#mouths[mouth] as number, this.#port, bytes);
+  /** Sends datagrams, equally long but for the last, to the worker's socket: it receives them merged. */
+  give(mouth: number, datagrams: readonly Uint8Array[]): void {
+    this.#shared.send(this.#mouths[mouth] as number, this.#port, datagrams);
   }
 
   /** Takes `count` datagrams that the worker sent. */
@@ -80,12 +80,16 @@ export class SharedWires {
   readonly #name = this.#arena.reserve(SOCKET_ADDRESS_LENGTH);
   readonly #out = this.#arena.reserve(LONGEST_DATAGRAM);
 
-  send(fd: number, port: number, bytes: Uint8Array): void {
+  send(fd: number, port: number, datagrams: readonly Uint8Array[]): void {
     const nameLength = writeSocketAddress(this.#arena, this.#name, LOOPBACK, port);
-    this.#arena.bytes.set(bytes, this.#out);
-    const { length } = bytes;
-    if (this.#sender.send(fd, this.#name, nameLength, this.#out, length, length, false)) return;
-    throw new Error(`loopback refused a datagram (errno ${this.#sender.error})`);
+    let length = 0;
+    for (const bytes of datagrams) {
+      this.#arena.bytes.set(bytes, this.#out + length);
+      length += bytes.length;
+    }
+    const size = datagrams[0]?.length ?? 0;
+    if (this.#sender.send(fd, this.#name, nameLength, this.#out, length, size, true)) return;
+    throw new Error(`loopback refused datagrams (errno ${this.#sender.error})`);
   }
 
   /** @returns how many datagrams there were */
