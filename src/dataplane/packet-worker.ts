@@ -244,7 +244,7 @@ export class PacketWorker {
 
   #activated(tunnel: TunnelPlane, spi: number): void {
     this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
-    // Probes that could not be sent without keys are due.
+    for (const { path } of tunnel.paths) path.keysCame(this.#now);
     this.#dueAt(0);
   }
 
