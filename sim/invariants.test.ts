@@ -27,7 +27,7 @@ function stage({ schedule = 'arrival' as 'arrival' | 'weight', sent = 10 } = {})
   const ends = { a: new FakeEnd(), b: new FakeEnd() };
   const ledger = new Ledger([flow]);
   ledger.offered(flow, sent);
-  const history = { ...historyOf(1), schedule, quiet: true };
+  const history = { ...historyOf(1), schedule, mode: 'spread' as const, quiet: true };
   const invariants = new Invariants(ends as unknown as Ends, history, ledger);
   const deliver = (number: number, to: EndName = 'b') => {
     ends[to].devices.push(innerPacket(flow, number, 1));

@@ -104,20 +104,24 @@ export class Invariants {
     return this.notInUse() === undefined;
   }
 
-  /** Which paths are not in use. */
+  /** Which paths are not in use: by arrival a slow one gets nothing while another is free, by weight each has its share. */
   notInUse(): string | undefined {
-    const idle = endNames.flatMap((name) =>
-      this.#history.links.flatMap((_, link) => {
-        const state = this.#ends[name].state(link);
-        if (state !== 'up') return [`${name}'s path over link ${link} is ${state}`];
-        // By arrival a slow path gets nothing while another is free; by weight each has its share.
-        const idle =
-          this.#history.schedule === 'weight' &&
-          this.#ends[name].dataBytes(link) === this.#bytesBefore(name, link);
-        return idle ? [`${name}'s path over link ${link} carries nothing`] : [];
-      }),
-    );
-    return idle.length === 0 ? undefined : idle.join(', ');
+    const { schedule, mode } = this.#history;
+    const down = this.notUp();
+    // What is pinned counts as well: its path waits until the others had as much.
+    return down !== undefined || schedule === 'arrival' || mode === 'pin'
+      ? down
+      : this.#which((name, link) => {
+          const carried = this.#ends[name].dataBytes(link) - (this.#state[name].bytes[link] ?? 0);
+          return carried === 0 ? 'carries nothing' : undefined;
+        });
+  }
+
+  notUp(): string | undefined {
+    return this.#which((name, link) => {
+      const state = this.#ends[name].state(link);
+      return state === 'up' ? undefined : `is ${state}`;
+    });
   }
 
   /** The faults are over: what goes over a path from now on shows that it is in use. */
@@ -152,8 +156,15 @@ export class Invariants {
     return undefined;
   }
 
-  #bytesBefore(name: EndName, link: number): number {
-    return this.#state[name].bytes[link] ?? 0;
+  /** The paths of which something is to be said. */
+  #which(say: (name: EndName, link: number) => string | undefined): string | undefined {
+    const said = endNames.flatMap((name) =>
+      this.#history.links.flatMap((_, link) => {
+        const text = say(name, link);
+        return text === undefined ? [] : [`${name}'s path over link ${link} ${text}`];
+      }),
+    );
+    return said.length === 0 ? undefined : said.join(', ');
   }
 
   #heldTooLong(name: EndName, now: number): string | undefined {

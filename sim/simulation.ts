@@ -8,7 +8,7 @@
  * history gives the same `Outcome`, its digest of all deliveries included. Times are µs from the history's beginning.
  */
 import type { WorkerEvent } from '../src/dataplane/protocol.ts';
-import type { History } from './history.ts';
+import { type History, TRAFFIC_BEGINS } from './history.ts';
 import type { InFlight } from './in-flight.ts';
 import { type EndName, endNames, innerPacket } from './inner-packets.ts';
 import { Invariants } from './invariants.ts';
@@ -54,6 +54,7 @@ class Simulation {
   readonly #invariants: Invariants;
   #nextChange = 0;
   #now = 0;
+  #begun = false;
   #healed = false;
   #inUseSince = NEVER;
   #endsAt = NEVER;
@@ -101,7 +102,7 @@ class Simulation {
     for (const name of endNames) this.#ends[name].now = this.#now;
     const wrong = this.#change() ?? this.#settle() ?? this.#offer() ?? this.#deliver();
     this.#watchHealing();
-    return wrong ?? this.#invariants.afterStep(this.#now) ?? this.#overdue();
+    return wrong ?? this.#invariants.afterStep(this.#now) ?? this.#lateAtFirst() ?? this.#overdue();
   }
 
   #nextAt(): number {
@@ -194,6 +195,14 @@ class Simulation {
     if (this.#now - this.#inUseSince < STAYS_IN_USE || this.#offers.busy(this.#now)) return;
     this.#offers.end();
     this.#endsAt = this.#now + REST;
+  }
+
+  /** Before the first fault every path has answered its first probe. */
+  #lateAtFirst(): string | undefined {
+    if (this.#begun || this.#now < TRAFFIC_BEGINS) return undefined;
+    this.#begun = true;
+    const late = this.#invariants.notUp();
+    return late === undefined ? undefined : `when the traffic begins ${late}`;
   }
 
   #overdue(): string | undefined {
