@@ -6,6 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { Campaign } from './campaign.ts';
 
+/** For tests that play histories. */
+export const needsRoot = { skip: process.getuid?.() !== 0 && 'binding to an interface needs root' };
+
 /** Between two lines of progress. */
 const PROGRESS_HISTORIES = 250;
 
