@@ -105,7 +105,9 @@ function forbiddenNeighbour(file: string, room: string, specifier: string): stri
   const target = resolveFrom(file, specifier);
   if (target.startsWith('../')) {
     const isManifest = room === 'version.ts' && target === '../package.json';
-    return isManifest ? undefined : 'src/ knows nothing outside of it: tests and the laboratory know src/';
+    return isManifest
+      ? undefined
+      : 'src/ knows nothing outside of it: tests, laboratory and simulator know src/';
   }
   const other = roomOf(target);
   if (other === room || neighbours[room]?.includes(other)) return undefined;

@@ -57,6 +57,7 @@ test('a planted breach of each rule is found, with its line and its reason', () 
     ['api/a.ts', "import { openTun } from '../linux/tun.ts';", /reach the machine through linux/],
     ['dataplane/a.ts', "new Worker(new URL('../cli/main.ts', import.meta.url))", /outermost room/],
     ['gateway/a.ts', "import { lab } from '../../lab/lab.ts';", /nothing outside/],
+    ['dataplane/a.ts', "import { play } from '../../sim/simulation.ts';", /nothing outside/],
     ['network/a.ts', "import { z } from 'zod';", /config/],
     ['cli/a.ts', "import chalk from 'chalk';", /not a dependency/],
     ['attic/a.ts', "import { x } from '../network/x.ts';", /not in the table of rooms/],

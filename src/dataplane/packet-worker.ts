@@ -55,6 +55,7 @@ export class PacketWorker {
   readonly #epoll = new Epoll();
   readonly #arena = new Arena(ARENA_BYTES);
   readonly #counters: Float64Array;
+  readonly #clock: () => number;
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
   readonly #reporter: Reporter;
@@ -64,9 +65,10 @@ export class PacketWorker {
   #serviceAt = 0;
   #stopped = false;
 
-  /** @param wake readable when there are commands */
-  constructor(line: WorkerLine, wake: WakeEvent, counters: SharedArrayBuffer) {
+  /** @param wake readable when there are commands; @param clock µs, never goes back */
+  constructor(line: WorkerLine, wake: WakeEvent, counters: SharedArrayBuffer, clock = monotonicMicros) {
     this.#line = line;
+    this.#clock = clock;
     this.#wake = wake;
     this.#counters = new Float64Array(counters);
     this.#plane = new Plane(
@@ -120,16 +122,31 @@ export class PacketWorker {
 
   /** Sleeps until something is ready or due, and does it. */
   turn(): void {
-    const ready = this.#epoll.wait(this.#timeoutMillis());
-    this.#now = monotonicMicros();
-    if (ready > 0) this.#serve(ready);
-    if (this.#now >= this.#serviceAt) this.#service();
+    this.#do(this.#epoll.wait(this.#timeoutMillis()));
+  }
+
+  /** Does what is ready or due, and does not sleep. @returns whether there was anything */
+  look(): boolean {
+    return this.#do(this.#epoll.wait(0));
+  }
+
+  /** When something is due by the clock (µs). */
+  get dueAt(): number {
+    return this.#serviceAt;
   }
 
   /** Ends what `run` would have used; for a worker that never ran. */
   close(): void {
     this.#plane.close();
     this.#epoll.close();
+  }
+
+  #do(ready: number): boolean {
+    this.#now = this.#clock();
+    if (ready > 0) this.#serve(ready);
+    const due = this.#now >= this.#serviceAt;
+    if (due) this.#service();
+    return due || ready > 0;
   }
 
   #serve(ready: number): void {
@@ -228,7 +245,7 @@ export class PacketWorker {
 
   #activated(tunnel: TunnelPlane, spi: number): void {
     this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
-    // Probes that could not be sent without keys are due.
+    for (const { path } of tunnel.paths) path.keysCame(this.#now);
     this.#dueAt(0);
   }
 

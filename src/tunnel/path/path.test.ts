@@ -27,6 +27,20 @@ describe('a path', () => {
     }
   });
 
+  it('is probed as soon as there are keys, and while it is up no more often than else', () => {
+    const path = new Path(0, 5_000_000, 0);
+    path.probed(0);
+    assert.equal(path.probeAt, 5_000_000);
+    path.keysCame(40_000);
+    assert.equal(path.probeAt, 40_000);
+    path.probeSent(7, 1, 40_000);
+    path.probed(40_000);
+    path.covered(7, 1, 60_000);
+    assert.equal(path.state, 'up');
+    path.keysCame(70_000);
+    assert.equal(path.probeAt, 5_060_000);
+  });
+
   it('that never answers is probed each keepalive and never called down', () => {
     const line = new VirtualLine({ keepaliveMillis: 200 });
     line.blackHole = true;

@@ -102,6 +102,11 @@ export class Path {
     this.marks.add(spi, sequence, now, now + 2 * this.keepalive + this.deadline);
   }
 
+  /** There are keys, perhaps for the first time: probes that could not be sent need not wait for their next turn. */
+  keysCame(now: number): void {
+    if (this.state !== 'up') this.#probeAt = now;
+  }
+
   /** A probe of the far side came: as long as it asks, we need not. */
   asked(now: number): void {
     if (this.state === 'up') this.#probeAt = now + ASKED_KEEPALIVES * this.keepalive;

@@ -57,6 +57,13 @@ describe('bursts', () => {
     fc.assert(property, { numRuns: 40 });
   });
 
+  it('do not avoid a path for long because of what was pinned to it', () => {
+    const paths = pathsOf(1, 1, 2);
+    for (const bytes of equalBursts(10_000)) byWeight.charge(paths, 0, bytes);
+    const [first = 0] = send(paths, equalBursts(40));
+    assert.ok(first >= 8 * 60_000, `${first} bytes over the path of the pinned traffic`);
+  });
+
   it('never go over a path that is not up while one is', () => {
     const states = fc.array(fc.constantFrom<PathState>('up', 'suspect', 'probing', 'down'), { minLength: 1 });
     const property = fc.property(states, (list) => {

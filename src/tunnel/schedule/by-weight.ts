@@ -10,6 +10,9 @@ import { carries, lastResort, type ScheduledPath, type Scheduler } from './sched
 /** So much goes over one path in one piece (bytes): a whole read of the device. */
 const QUANTUM = 65_536;
 
+/** Bytes of a burst at most. */
+const LONGEST_BURST = 65_536;
+
 export const byWeight: Scheduler = {
   choose(paths) {
     const carrying = furthestBehind(paths);
@@ -23,6 +26,12 @@ export const byWeight: Scheduler = {
   charge(paths, index, bytes) {
     const chosen = paths[index] as ScheduledPath;
     chosen.clock += bytes / chosen.weight;
+    // Pinned traffic is charged as well: no path has to make up for more of it than a burst, or it would carry alone later.
+    const least = chosen.clock - LONGEST_BURST / chosen.weight;
+    for (let other = 0; other < paths.length; other++) {
+      const path = paths[other] as ScheduledPath;
+      if (path.clock < least) path.clock = least;
+    }
   },
 
   roomAt(_, now) {

@@ -1,0 +1,208 @@
+/**
+ * A history made from a seed: links, flows, and what happens to the links over time.
+ *
+ * Contract: pure; the same seed gives the same history. Times are µs from the history's beginning. All faults are over
+ * at `healedAt`; from then on everything is as it was at the beginning.
+ */
+import { SeededRandom } from '../lab/wan/random.ts';
+import type { TransferMode } from '../src/tunnel/schedule/traffic-classes.ts';
+import type { EndName, Flow } from './inner-packets.ts';
+import { MOST_LINKS } from './tunnel-end.ts';
+import type { Condition } from './virtual-link.ts';
+
+/** Which directions of a link a fault concerns: by the end that sends. */
+export type Senders = readonly EndName[];
+
+export type Change =
+  | { readonly kind: 'condition'; readonly link: number; readonly senders: Senders; readonly to: Condition }
+  | { readonly kind: 'closeSocket' | 'openSocket'; readonly link: number; readonly end: EndName }
+  /** Both ends give the link's path up, or begin another one over it. */
+  | { readonly kind: 'removePath' | 'addPath'; readonly link: number }
+  /** The end is heard from another address on this link from now on. */
+  | { readonly kind: 'moveAddress'; readonly link: number; readonly end: EndName }
+  | { readonly kind: 'rekey'; readonly generation: number };
+
+export type TimedChange = { readonly at: number; readonly change: Change };
+
+export type TimedFlow = Flow & {
+  readonly begins: number;
+  readonly ends: number;
+  /** Between two offers (µs), and packets or superpackets per offer. */
+  readonly interval: number;
+  readonly burst: number;
+};
+
+export type History = {
+  readonly seed: number;
+  readonly links: readonly Condition[];
+  readonly keepaliveMillis: number;
+  readonly schedule: 'arrival' | 'weight';
+  readonly finishChecksums: boolean;
+  readonly clocksAhead: Readonly<Record<EndName, number>>;
+  readonly flows: readonly TimedFlow[];
+  /** How the flows of lowest number, one each way, are carried. */
+  readonly mode: TransferMode;
+  /** Ends see what arrived only at multiples of this (µs), as when their processor has other work. */
+  readonly coalescing: number;
+  /** In the order of time. */
+  readonly changes: readonly TimedChange[];
+  readonly healedAt: number;
+  /** Nothing ever happens to its links. */
+  readonly quiet: boolean;
+};
+
+const MILLI = 1_000;
+const SECOND = 1_000_000;
+/** Paths are up by then, and the first packets of both directions have gone through. */
+export const TRAFFIC_BEGINS = 700 * MILLI;
+const FAULTS_BEGIN = 1 * SECOND;
+/** Clocks of the ends begin here; some pass the end of 32 bits in the middle of the history. */
+const CLOCK_BEGINS = 2 ** 32;
+/** One in so many histories has no faults. */
+const QUIET_SHARE = 5;
+const MOST_REKEYS = 2;
+
+export function historyOf(seed: number): History {
+  const draw = new Draw(seed);
+  const quiet = draw.upTo(QUIET_SHARE) === 0;
+  const healedAt = Math.floor(FAULTS_BEGIN + draw.between(600, 2_000) * MILLI);
+  const links = Array.from({ length: 1 + draw.upTo(MOST_LINKS) }, () => linkOf(draw));
+  const changes = quiet ? [] : faults(draw, links, healedAt);
+  return {
+    seed,
+    links,
+    keepaliveMillis: draw.of([250, 500, 1_000]),
+    schedule: draw.upTo(5) === 0 ? 'weight' : 'arrival',
+    finishChecksums: draw.upTo(3) === 0,
+    clocksAhead: { a: clockAhead(draw, healedAt), b: clockAhead(draw, healedAt) },
+    flows: flowsOf(draw, links, healedAt),
+    mode: draw.of(['spread', 'spread', 'duplicate', 'pin'] as const),
+    coalescing: draw.of([1, 1, 300, 3_000]),
+    changes: changes.toSorted((one, other) => one.at - other.at),
+    healedAt,
+    quiet,
+  };
+}
+
+/** Chance in the forms that a history needs. */
+class Draw {
+  readonly #random: SeededRandom;
+
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed);
+  }
+
+  /** A whole number from 0, below `count`. */
+  upTo(count: number): number {
+    return Math.floor(this.#random.next() * count);
+  }
+
+  between(least: number, most: number): number {
+    return least + this.#random.next() * (most - least);
+  }
+
+  /** As likely from 1 to 10 as from 10 to 100. */
+  spread(least: number, most: number): number {
+    return least * (most / least) ** this.#random.next();
+  }
+
+  of<Choice>(choices: readonly Choice[]): Choice {
+    return choices[this.upTo(choices.length)] as Choice;
+  }
+}
+
+function linkOf(draw: Draw): Condition {
+  return {
+    rate: draw.spread(0.06e6, 2.5e6),
+    delay: Math.floor(draw.spread(1, 100) * MILLI),
+    queue: Math.floor(draw.spread(30, 400) * MILLI),
+    lossPercent: 0,
+    jitter: 0,
+    swallows: false,
+  };
+}
+
+function clockAhead(draw: Draw, healedAt: number): number {
+  return Math.floor(CLOCK_BEGINS + (draw.upTo(2) === 0 ? 0 : 2 ** 32 - draw.between(0, healedAt)));
+}
+
+/** Some flows each way; together they offer between a tenth and one and a half of what the links carry. */
+function flowsOf(draw: Draw, links: readonly Condition[], healedAt: number): TimedFlow[] {
+  const capacity = links.reduce((sum, { rate }) => sum + rate, 0);
+  const count = 2 + draw.upTo(5);
+  return Array.from({ length: count }, (_, id) => {
+    const open = draw.upTo(2) === 0;
+    const segments = open && draw.upTo(3) === 0 ? 2 + draw.upTo(8) : 1;
+    const payload = 8 + 4 * draw.upTo(segments > 1 ? 250 : 330);
+    const burst = draw.upTo(4) === 0 ? 1 + draw.upTo(8) : 1;
+    const wanted = (draw.spread(0.1, 1.5) * capacity) / count;
+    const bytes = burst * segments * (payload + 64);
+    const begins = Math.floor(TRAFFIC_BEGINS + draw.between(0, 300) * MILLI);
+    return {
+      id,
+      from: id % 2 === 0 ? 'a' : 'b',
+      family: draw.of([4, 6] as const),
+      payload,
+      open,
+      segments,
+      begins,
+      ends: Math.floor(healedAt + draw.between(0, 300) * MILLI),
+      // Sparse enough for thousands of histories.
+      interval: Math.max(12 * MILLI * burst * segments, Math.floor((bytes * SECOND) / wanted)),
+      burst,
+    };
+  });
+}
+
+function faults(draw: Draw, links: readonly Condition[], healedAt: number): TimedChange[] {
+  const changes: TimedChange[] = [];
+  const count = 1 + draw.upTo(5);
+  const rekeys = draw.upTo(3) === 0 ? 1 + draw.upTo(MOST_REKEYS) : 0;
+  for (let index = 0; index < count; index++) changes.push(...fault(draw, links, healedAt));
+  for (let generation = 1; generation <= rekeys; generation++) {
+    const share = (healedAt - FAULTS_BEGIN) / rekeys;
+    const at = FAULTS_BEGIN + (generation - 1) * share + draw.between(0.2, 0.8) * share;
+    changes.push({ at: Math.floor(at), change: { kind: 'rekey', generation } });
+  }
+  return changes;
+}
+
+/** A fault and its end. */
+function fault(draw: Draw, links: readonly Condition[], healedAt: number): TimedChange[] {
+  const link = draw.upTo(links.length);
+  const base = links[link] as Condition;
+  const begins = Math.floor(draw.between(FAULTS_BEGIN, healedAt - 100 * MILLI));
+  const ends = Math.floor(draw.between(begins + 50 * MILLI, healedAt));
+  const end = draw.of(['a', 'b'] as const);
+  const senders = draw.of<Senders>([['a'], ['b'], ['a', 'b'], ['a', 'b']]);
+  const condition = (to: Partial<Condition>): TimedChange[] => [
+    { at: begins, change: { kind: 'condition', link, senders, to: { ...base, ...to } } },
+    { at: ends, change: { kind: 'condition', link, senders, to: base } },
+  ];
+  switch (draw.upTo(9)) {
+    case 0:
+    case 1:
+      return condition({ swallows: true });
+    case 2:
+      return condition({ lossPercent: draw.between(0.5, 30) });
+    case 3:
+      return condition({ rate: base.rate * draw.of([0.1, 0.3, 3]) });
+    case 4:
+      return condition({ delay: Math.floor(base.delay * draw.of([0.2, 0.5, 3, 6])) });
+    case 5:
+      return condition({ jitter: Math.floor(draw.spread(0.1, 30) * MILLI) });
+    case 6:
+      return [
+        { at: begins, change: { kind: 'closeSocket', link, end } },
+        { at: ends, change: { kind: 'openSocket', link, end } },
+      ];
+    case 7:
+      return [
+        { at: begins, change: { kind: 'removePath', link } },
+        { at: ends, change: { kind: 'addPath', link } },
+      ];
+    default:
+      // Of one end per link: two ends that both moved unheard cannot find each other over this path, whatever they do.
+      return [{ at: begins, change: { kind: 'moveAddress', link, end: link % 2 === 0 ? 'a' : 'b' } }];
+  }
+}
