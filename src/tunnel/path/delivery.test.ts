@@ -124,7 +124,7 @@ describe('what is known of a line', () => {
     assert.equal(delivery.queueAt(now), 10_000);
     assert.equal(delivery.queueAt(now + 4_000), 6_000);
     assert.ok(delivery.isFull(now));
-    assert.equal(delivery.isFull(delivery.roomAt() + 1), false);
+    assert.equal(delivery.isFull(delivery.roomAt(now) + 1), false);
     assert.equal(delivery.arrivalOf(1_000, now) - delivery.arrivalOf(0, now), 1_000);
   });
 

@@ -51,6 +51,8 @@ const LONGEST_PAUSE = 100_000;
 /** The queue is kept empty for so long that a report falls into the time, and its arrival is waited for (µs). */
 const EMPTY_TIME = 25_000;
 const LOOK_TIME = 40_000;
+/** How often one looks whether what was blocked still is, where nobody tells (µs). */
+const BLOCKED_LOOK = 20_000;
 /** For so long afterwards a short queue is our own doing (µs): as many samples as show a queue that stands. */
 const SETTLE_TIME = 120_000;
 /** A delay that differs by so much from all that was seen is another clock's. */
@@ -93,6 +95,8 @@ export class Delivery {
   queue = DOUBLE_ZERO;
   /** Share of the bytes that did not arrive, lately. */
   loss = DOUBLE_ZERO;
+  /** What carries it takes nothing at the moment. */
+  blocked = false;
 
   /** The rate as far as the line has shown it; 0 before (bytes per second). */
   get measuredRate(): number {
@@ -147,6 +151,7 @@ export class Delivery {
 
   /** Whether the queue is as long as it should be; the line is then held back, which later measurements want to know. */
   isFull(now: number): boolean {
+    if (this.blocked) return true;
     if (now < this.#emptyUntil) return now < this.#pauseUntil || this.#clearAt > now;
     if (this.#clearAt - now < this.#fullQueue) return false;
     this.#limited = true;
@@ -154,8 +159,9 @@ export class Delivery {
     return true;
   }
 
-  /** When the line will have room again (µs). */
-  roomAt(): number {
+  /** When the line will have room again (µs); whoever is blocked has to be asked again. */
+  roomAt(now: number): number {
+    if (this.blocked) return now + BLOCKED_LOOK;
     const room = Math.max(this.#pauseUntil, this.#clearAt - this.#fullQueue);
     return room < this.#emptyUntil
       ? Math.max(this.#pauseUntil, Math.min(this.#clearAt, this.#emptyUntil))

@@ -48,7 +48,7 @@ export const byArrival: Scheduler = {
       const { path, delivery } = paths[index] as ScheduledPath;
       if (path.state !== 'up') continue;
       if (!delivery.isFull(now)) return now;
-      room = Math.min(room, delivery.roomAt());
+      room = Math.min(room, delivery.roomAt(now));
     }
     // Without a path that carries for sure nothing is known, and nothing is held back.
     return room === Number.POSITIVE_INFINITY ? now : room;

@@ -23,8 +23,15 @@ export const byWeight: Scheduler = {
     chosen.clock += bytes / chosen.weight;
   },
 
-  roomAt(_, now) {
-    return now;
+  roomAt(paths, now) {
+    let room = now;
+    for (let index = 0; index < paths.length; index++) {
+      const { path, delivery } = paths[index] as ScheduledPath;
+      if (path.state !== 'up') continue;
+      if (!delivery.blocked) return now;
+      room = delivery.roomAt(now);
+    }
+    return room;
   },
 
   /**
@@ -45,7 +52,8 @@ function furthestBehind(paths: readonly ScheduledPath[]): number {
   let bestClock = Number.POSITIVE_INFINITY;
   for (let index = 0; index < paths.length; index++) {
     const candidate = paths[index] as ScheduledPath;
-    if (candidate.path.state !== 'up' || candidate.clock >= bestClock) continue;
+    if (candidate.path.state !== 'up' || candidate.delivery.blocked) continue;
+    if (candidate.clock >= bestClock) continue;
     best = index;
     bestClock = candidate.clock;
   }
