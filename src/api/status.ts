@@ -130,6 +130,8 @@ export type PathStatus = {
   readonly local: string;
   readonly remote: string;
   readonly state: 'probing' | 'up' | 'suspect' | 'down';
+  /** By what its packets go. */
+  readonly carrier: 'udp' | 'tcp';
   readonly since: string;
   readonly rttMillis?: number;
   readonly rttVarMillis?: number;

@@ -31,11 +31,17 @@ export type LinkConfig = {
   readonly gateway: 'auto' | readonly IpAddress[];
   /** UDP and TCP. */
   readonly port: number;
+  /** What carries packets. */
+  readonly encapsulation: Encapsulation;
   /** undefined: the operator has not said. */
   readonly rateBps: number | undefined;
   readonly keepaliveMillis: number;
   readonly mtu: number;
 };
+
+/** What carries the packets of a link's paths. */
+export const encapsulations = ['auto', 'udp', 'tcp'] as const;
+export type Encapsulation = (typeof encapsulations)[number];
 
 export const schedules = ['arrival', 'weight'] as const;
 export type Schedule = (typeof schedules)[number];

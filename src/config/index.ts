@@ -4,6 +4,7 @@ export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type { TrafficClass } from './class-section.ts';
 export type {
   Config,
+  Encapsulation,
   Endpoint,
   GatewayConfig,
   IpAddress,

@@ -76,6 +76,11 @@ type PathHappening =
   | Happening<'pathSuspect', PathSubject, PathEvidence>
   | Happening<'pathDown', PathSubject, PathEvidence & { reason?: string }>
   | Happening<'pathMoved', PathSubject, { before: string; after: string }>
+  | Happening<
+      'pathCarrierChanged',
+      PathSubject,
+      { before: string; after: string; reason: string; answeredTrials: number; lastHeardMillis: number }
+    >
   | Happening<'pathProven', PathSubject, { local: string; remote: string }>
   | Happening<
       'pathUnproven',
@@ -114,6 +119,7 @@ export const eventCatalogue = {
   networkApplied: { severity: 'info', fromStrangers: false },
   networkTrouble: { severity: 'alarm', fromStrangers: false },
   pathAdded: { severity: 'info', fromStrangers: false },
+  pathCarrierChanged: { severity: 'warning', fromStrangers: false },
   pathDown: { severity: 'warning', fromStrangers: false },
   pathMoved: { severity: 'notice', fromStrangers: false },
   pathProven: { severity: 'info', fromStrangers: false },
