@@ -12,6 +12,7 @@ import { LANES } from '../tunnel/esp/packet-number.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
 import { Patience } from '../tunnel/order/patience.ts';
 import { Resequencer } from '../tunnel/order/resequencer.ts';
+import { type Carrier, CarrierChoice } from '../tunnel/path/carrier.ts';
 import { Delivery } from '../tunnel/path/delivery.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
@@ -23,6 +24,7 @@ import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import { TrafficClasses } from '../tunnel/schedule/traffic-classes.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
+import type { PathStream } from './path-stream.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
 
 /** A link's UDP socket. Paths refer to the object, so that one that is opened again serves them all. */
@@ -30,6 +32,13 @@ export type LinkSocket = { readonly id: number; fd: number };
 
 export type PlanePath = ScheduledPath & {
   readonly path: Path;
+  readonly carriers: CarrierChoice;
+  /** Whether this side makes the connection, and speaks first there. */
+  readonly initiates: boolean;
+  /** By what the peer sends. */
+  heardBy: Carrier;
+  /** Its own TCP connection, while there is one. */
+  stream: PathStream | undefined;
   socket: LinkSocket;
   /** Where the remote socket address lies in the arena, and how long it is (0: not known yet). */
   readonly name: number;
@@ -147,6 +156,10 @@ export class TunnelPlane {
     if (this.paths.length === MAX_PATHS) throw new RangeError(`a tunnel has at most ${MAX_PATHS} paths`);
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
+      carriers: new CarrierChoice(command.encapsulation ?? 'auto'),
+      initiates: command.initiates ?? false,
+      heardBy: 'udp',
+      stream: undefined,
       delivery: new Delivery(command.rate),
       weight: command.weight,
       clock: DOUBLE_ZERO,
@@ -222,6 +235,16 @@ export function setRemote(path: PlanePath, remote: RemoteAddress | undefined, ar
   path.segmented = true;
 }
 
+/** Whether a packet can be sent by what carries the path. */
+export function hasWayOut(path: PlanePath): boolean {
+  if (path.carriers.carrier === 'tcp') return path.stream?.mayWrite === true;
+  return hasUdp(path);
+}
+
+export function hasUdp({ nameLength, socket }: PlanePath): boolean {
+  return nameLength > 0 && socket.fd >= 0;
+}
+
 /** States as numbers, in the order in which `status` knows them. */
 export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
 
@@ -229,6 +252,7 @@ export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
 export function publishPath(plane: PlanePath): void {
   const { counters, path } = plane;
   counters[pathSlot.state] = pathStates.indexOf(path.state);
+  counters[pathSlot.byTcp] = plane.carriers.carrier === 'tcp' ? 1 : 0;
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
   counters[pathSlot.lineRate] = plane.delivery.measuredRate;
   counters[pathSlot.lineQueueMillis] = plane.delivery.queue / 1000;
