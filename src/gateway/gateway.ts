@@ -129,6 +129,8 @@ export class Gateway {
         return this.#journal.trouble('packet worker', [`BS_INTERNAL packet worker: ${event.message}`]);
       case 'pathState':
       case 'pathMoved':
+      case 'pathCarrier':
+      case 'streamLost':
       case 'rekeyDue':
       case 'outboundActive':
         this.#tunnels[event.tunnel]?.workerEvent(event);

@@ -100,7 +100,7 @@ export class Tunnel {
     this.#wantsSession = parts.wantsSession;
     this.#mtuAgreed = parts.mtuAgreed;
     this.#associations = new Associations(parts.context, parts.spis, id, config.name);
-    this.streams = new PathStreams(parts.context, config.name);
+    this.streams = new PathStreams(parts.context, { id, name: config.name });
     const removed = (pathId: number) => this.streams.forget(pathId);
     this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links, removed);
     this.#addToWorker(device);
@@ -172,10 +172,15 @@ export class Tunnel {
   workerEvent(event: WorkerEvent): void {
     switch (event.kind) {
       case 'pathState':
+        this.streams.pathChanged(event.path, event.to);
         this.paths.stateChanged(event);
         return this.#judge();
       case 'pathMoved':
         return this.paths.moved(event.path, event.remote);
+      case 'pathCarrier':
+        return this.paths.carrierChanged(event);
+      case 'streamLost':
+        return this.streams.lost(event.path, event.fd, event.reason);
       case 'rekeyDue':
         return this.rekey();
       default:
