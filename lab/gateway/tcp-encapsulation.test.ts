@@ -170,3 +170,36 @@ describe('paths that are to go by TCP', () => {
     assert.ok(receivedMbit > FAST_LINKS_MBIT / 4, `${receivedMbit} Mbit/s`);
   });
 });
+
+describe('a peer that is called at port 443', () => {
+  let pair: SitePair;
+  before(async () => {
+    const overrides = { b: { gateway: { 'tcp-ports': [443] } } };
+    pair = await openSitePair('port443', { dialPort: 443, overrides });
+  });
+  after(() => pair?.close());
+
+  it('is sent packets by UDP at the port of its links', async () => {
+    for (const { carrier, remote } of (await pair.a.tunnel()).paths) {
+      assert.equal(carrier, 'udp');
+      assert.match(remote, /:4500$/);
+    }
+    await assertHostsReach(pair.sites);
+  });
+
+  it('is reached through a firewall that lets TCP out to 443 and nothing else', async () => {
+    await pair.a.child.stop();
+    await pair.a.namespace.nft(`${noTable}
+table inet laboratory_udp {
+  chain out {
+    type filter hook output priority 0;
+    oifname { "wan0", "wan1" } tcp dport 443 accept
+    oifname { "wan0", "wan1" } meta l4proto { tcp, udp } drop
+  }
+}`);
+    await pair.a.start();
+    await waitUntilUp(pair);
+    await assertHostsReach(pair.sites);
+    for (const { carrier } of (await pair.a.tunnel()).paths) assert.equal(carrier, 'tcp');
+  });
+});

@@ -20,7 +20,10 @@ export type Config = {
 };
 
 /** Its filters are in those of the tunnels. */
-export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters'>>;
+export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters' | 'tcp-ports'>> & {
+  /** At which peers may call beside the links' own ports. */
+  readonly tcpPorts: readonly number[];
+};
 
 export type LinkConfig = {
   readonly name: string;

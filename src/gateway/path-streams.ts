@@ -207,7 +207,8 @@ export class PathStreams {
   }
 
   #attempt(path: InitiatorPath, secret: PathSecret, signal: AbortSignal): Promise<LinkDialResult> {
-    const { pathId, localAddress, remote } = path;
+    const { pathId, localAddress } = path;
+    const remote = { ...path.remote, port: path.tcpPort ?? path.remote.port };
     const { tunnelInstance, ticket, key } = secret;
     const ends = { localAddress, remote, tunnelInstance, pathId, ticket, mac: linkMac(key) };
     return this.#inTurn(() => connectLink({ ...ends, timeoutMillis: PROOF_TIMEOUT_MILLIS, signal }));
@@ -295,8 +296,9 @@ export class PathStreams {
   }
 }
 
-function placeOf({ pathId: id, localLink: link, localAddress, remote }: InitiatorPath): Place {
-  return { id, link, local: localAddress.text, remote: formatEndpoint(remote) };
+function placeOf({ pathId: id, localLink: link, localAddress, remote, tcpPort }: InitiatorPath): Place {
+  const called = { ...remote, port: tcpPort ?? remote.port };
+  return { id, link, local: localAddress.text, remote: formatEndpoint(called) };
 }
 
 function remoteOf({ remoteAddress, remotePort }: LinkConnection): string {

@@ -114,7 +114,7 @@ export class Tunnel {
         tunnelInstance: this.#instance,
         generation: this.generation + 1,
         inboundSpi,
-        capabilities: capability.unfinishedChecksums,
+        capabilities: capability.unfinishedChecksums | capability.tcpPort,
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         dialled: remote,
@@ -124,14 +124,14 @@ export class Tunnel {
     return promise;
   }
 
-  /** The peer called, with the right key. */
-  accept(connection: ControlSession, sessionLinkIndex: number): void {
+  /** The peer called, with the right key. @param isTcpPort at a port that is not that of UDP */
+  accept(connection: ControlSession, sessionLinkIndex: number, isTcpPort: boolean): void {
     if (this.#closed) return connection.close();
     const create = (inboundSpi: number) =>
       createResponder({
         verdict: this.role === 'responder' ? 'ok' : 'notResponder',
         inboundSpi,
-        capabilities: capability.unfinishedChecksums,
+        capabilities: capability.unfinishedChecksums | (isTcpPort ? capability.tcpPort : 0),
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         sessionLinkIndex,
