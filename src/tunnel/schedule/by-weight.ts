@@ -9,7 +9,9 @@ import { lastResort, type ScheduledPath, type Scheduler } from './scheduler.ts';
 
 export const byWeight: Scheduler = {
   choose(paths) {
-    const carrying = furthestBehind(paths);
+    const free = furthestBehind(paths, false);
+    if (free >= 0) return free;
+    const carrying = furthestBehind(paths, true);
     return carrying >= 0 ? carrying : lastResort(paths);
   },
 
@@ -47,12 +49,13 @@ export const byWeight: Scheduler = {
   },
 };
 
-function furthestBehind(paths: readonly ScheduledPath[]): number {
+/** Among those that are up, and not blocked unless it may be. */
+function furthestBehind(paths: readonly ScheduledPath[], mayBeBlocked: boolean): number {
   let best = -1;
   let bestClock = Number.POSITIVE_INFINITY;
   for (let index = 0; index < paths.length; index++) {
     const candidate = paths[index] as ScheduledPath;
-    if (candidate.path.state !== 'up' || candidate.delivery.blocked) continue;
+    if (candidate.path.state !== 'up' || (candidate.delivery.blocked && !mayBeBlocked)) continue;
     if (candidate.clock >= bestClock) continue;
     best = index;
     bestClock = candidate.clock;
