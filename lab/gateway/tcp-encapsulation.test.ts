@@ -10,6 +10,7 @@ import type { PathStatus } from '../../src/api/status.ts';
 import { hostInside } from '../addressing.ts';
 import { waitUntilUp } from '../gateways.ts';
 import { NumberedStream } from '../numbered-stream.ts';
+import { RunningPing } from '../ping.ts';
 import { measureThroughput } from '../throughput.ts';
 import { JournalWatch, onLink } from './journal-watch.ts';
 import { assertHostsReach, openSitePair, type SitePair } from './site-pair.ts';
@@ -144,7 +145,9 @@ table inet laboratory_udp {
 describe('paths that are to go by TCP', () => {
   let pair: SitePair;
   before(async () => {
-    pair = await openSitePair('forced', { overrides: { a: { link: { encapsulation: 'tcp' } } } });
+    // The shortest life of keys that a configuration may have.
+    const overrides = { tunnel: { rekey: { after: '10s' } }, a: { link: { encapsulation: 'tcp' } } };
+    pair = await openSitePair('forced', { overrides });
   });
   after(() => pair?.close());
 
@@ -156,6 +159,24 @@ describe('paths that are to go by TCP', () => {
     const { stdout } = await pair.a.namespace.run('nft', ['list', 'table', 'inet', 'laboratory_udp']);
     assert.match(stdout, /counter packets 0 bytes 0/);
     assert.doesNotMatch(stdout, /counter packets [1-9]/);
+  });
+
+  it('stay up while new keys bring new connections', async () => {
+    const { generation } = await pair.a.tunnel();
+    const watches = [await JournalWatch.start(pair.a), await JournalWatch.start(pair.b)];
+    const echoes = await RunningPing.start(pair.sites.hostA, {
+      address: hostInside('b').v4,
+      intervalMillis: 20,
+    });
+    await pair.a.waitForTunnel((tunnel) => tunnel.generation >= generation + 1, 15_000);
+    await sleep(3_000);
+    const { sent, received } = await echoes.finish();
+    assert.equal(received, sent, 'every echo is answered');
+    for (const watch of watches) {
+      assert.deepEqual(await watch.of('tunnelDown'), []);
+      assert.deepEqual(await watch.of('pathDown'), []);
+    }
+    for (const { carrier } of (await pair.b.tunnel()).paths) assert.equal(carrier, 'tcp');
   });
 
   it('carry as much as the row asks for', async () => {
