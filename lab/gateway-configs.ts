@@ -21,6 +21,8 @@ export type ConfigOptions = {
   readonly families?: Families;
   /** Whether the links' rates are told (`rate:`) or left for the gateways to find out; default told. */
   readonly declareRates?: boolean;
+  /** At which A calls B; default the one of the links. */
+  readonly dialPort?: number;
   /** Merged into `gateway`, `links.*` and the tunnel of both files; what is for one side goes over that. */
   readonly overrides?: Overrides & Readonly<Partial<Record<Side, Overrides>>>;
 };
@@ -102,14 +104,20 @@ function linkSection(link: SiteLink, side: Side, families: Families, declareRate
 
 function tunnelSection(links: readonly SiteLink[], side: Side, options: ConfigOptions): object {
   const farSide = side === 'a' ? 'b' : 'a';
-  const { families = 'both', fingerprints } = options;
-  const addresses = links.flatMap((link) => ofFamilies(link.plan.b.address, families));
+  const { families = 'both', fingerprints, dialPort } = options;
+  const addresses = links
+    .flatMap((link) => ofFamilies(link.plan.b.address, families))
+    .map((address) => (dialPort === undefined ? address : endpointText(address, dialPort)));
   return {
     peer: { fingerprint: fingerprints[farSide], ...(side === 'a' && { addresses }) },
     interface: tunnelInterface,
     address: Object.values(tunnelAddresses[side]),
     networks: Object.values(privateNetworks[farSide]),
   };
+}
+
+function endpointText(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function rateOf(profile: LinkProfile): { rate?: string } {

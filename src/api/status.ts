@@ -144,6 +144,8 @@ export type PathStatus = {
   readonly local: string;
   readonly remote: string;
   readonly state: 'probing' | 'up' | 'suspect' | 'down';
+  /** By what its packets go. */
+  readonly carrier: 'udp' | 'tcp';
   readonly since: string;
   /** The tunnel was measured to be faster without it: it carries data only when no other path is up. */
   readonly leftOut?: true;

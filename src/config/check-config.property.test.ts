@@ -203,6 +203,7 @@ const linkInputs = fc.record(
     rate: fc.integer({ min: 1, max: 400_000 }).map((mbit) => `${mbit}mbit`),
     keepalive: fc.integer({ min: 50, max: 60_000 }).map((millis) => `${millis}ms`),
     mtu: fc.integer({ min: 1280, max: 9000 }),
+    encapsulation: fc.constantFrom('auto', 'udp', 'tcp'),
   },
   { requiredKeys: [] },
 );
@@ -220,6 +221,7 @@ test('every valid link comes out as it was written, or with its default', () => 
         const link: LinkConfig | undefined = checked.config.links[index];
         assert.equal(link?.port, input.port ?? 4500);
         assert.equal(link?.mtu, input.mtu ?? 1500);
+        assert.equal(link?.encapsulation, input.encapsulation ?? 'auto');
         assert.equal(`${link?.keepaliveMillis}ms`, input.keepalive ?? '500ms');
         assert.equal(link?.rateBps, input.rate && Number.parseInt(input.rate, 10) * 1_000_000);
       }

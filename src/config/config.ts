@@ -22,7 +22,10 @@ export type Config = {
 };
 
 /** Its filters are in those of the tunnels. */
-export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters'>>;
+export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters' | 'tcp-ports'>> & {
+  /** At which peers may call beside the links' own ports. */
+  readonly tcpPorts: readonly number[];
+};
 
 export type LinkConfig = {
   readonly name: string;
@@ -33,6 +36,8 @@ export type LinkConfig = {
   readonly gateway: 'auto' | readonly IpAddress[];
   /** UDP and TCP. */
   readonly port: number;
+  /** What carries packets. */
+  readonly encapsulation: Encapsulation;
   /** undefined: the operator has not said. */
   readonly rateBps: number | undefined;
   readonly keepaliveMillis: number;
@@ -54,6 +59,10 @@ export type OnDemandConfig = {
   /** undefined: that of the machine. */
   readonly timeZone: string | undefined;
 };
+
+/** What carries the packets of a link's paths. */
+export const encapsulations = ['auto', 'udp', 'tcp'] as const;
+export type Encapsulation = (typeof encapsulations)[number];
 
 export const schedules = ['arrival', 'weight'] as const;
 export type Schedule = (typeof schedules)[number];

@@ -2,8 +2,9 @@
 
 import { z } from 'zod';
 import { filterList } from './filter-section.ts';
+import { oneOrMore } from './list-fields.ts';
 import { absolutePath, givenName } from './name-fields.ts';
-import { trueOrFalse } from './quantity-fields.ts';
+import { trueOrFalse, wholeNumber } from './quantity-fields.ts';
 import { wrongValue } from './wording.ts';
 
 /** `sun_path` has 108 bytes with the closing zero (unix(7)). */
@@ -32,6 +33,14 @@ export const gatewaySection = z
           description:
             'Whether the daemon switches IP forwarding of the kernel on while it runs and restores it at the end. ' +
             'With `false` the operator switches it on.',
+        }),
+      'tcp-ports': oneOrMore(wholeNumber(1, 65535), 8)
+        .default([])
+        .meta({
+          description:
+            'Further TCP ports at which peers may call, on every link where this gateway waits for one, for networks that let ' +
+            'out little more than 443. The peer has such a port in its `addresses`; what goes by UDP uses the `port` ' +
+            'of the links all the same.',
         }),
       filters: filterList().meta({
         description: 'Traffic filters for every tunnel, which are asked before its own.',

@@ -6,6 +6,7 @@ export type {
   Config,
   DemandConfig,
   DialHours,
+  Encapsulation,
   Endpoint,
   GatewayConfig,
   IpAddress,

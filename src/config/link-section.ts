@@ -2,10 +2,12 @@
 
 import { z } from 'zod';
 import { linkAddress, nextHop } from './address-fields.ts';
+import { encapsulations } from './config.ts';
 import { autoOrPerFamily } from './list-fields.ts';
 import { givenName, interfaceName } from './name-fields.ts';
 import { onDemandSchema } from './on-demand-section.ts';
 import { duration, rate, wholeNumber } from './quantity-fields.ts';
+import { choice } from './text-field.ts';
 import { wrongValue } from './wording.ts';
 
 /** The port of ESP in UDP (RFC 3948), which firewalls for VPNs let through. */
@@ -34,6 +36,13 @@ export const linkSchema = z.strictObject(
     port: wholeNumber(1, 65535)
       .default(defaultPort)
       .meta({ description: 'The UDP and TCP port on which this gateway sends and receives on this link.' }),
+    encapsulation: choice(...encapsulations)
+      .default('auto')
+      .meta({
+        description:
+          "What carries the tunnel's packets over this link: `udp`, `tcp`, or `auto`: UDP, and a TCP connection " +
+          'where and as long as UDP is not answered. With `tcp` on one side the other one, with `auto`, sends by TCP too.',
+      }),
     rate: rate()
       .optional()
       .meta({

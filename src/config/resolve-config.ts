@@ -15,12 +15,12 @@ import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 export function resolveConfig(parsed: ParsedConfig): Config {
   const links = Object.entries(parsed.links).map(([name, link]) => resolveLink(name, link));
   const mtus = new Map(links.map((link) => [link.name, link.mtu]));
-  const { filters, ...gateway } = parsed.gateway;
+  const { filters, 'tcp-ports': tcpPorts, ...gateway } = parsed.gateway;
   const tunnels = Object.entries(parsed.tunnels).map(([name, tunnel]) => ({
     ...resolveTunnel(name, tunnel, mtus),
     filter: resolveFilter(filters, tunnel),
   }));
-  return { gateway, links, tunnels };
+  return { gateway: { ...gateway, tcpPorts }, links, tunnels };
 }
 
 /** `bs-` and the tunnel's name in what the kernel allows (15 bytes; names are ASCII). */

@@ -52,6 +52,7 @@ export const pathCounters = [
   'lineRate',
   'lineQueueMillis',
   'lineLoss',
+  'byTcp',
 ] as const;
 
 /** Of the whole worker: what belongs to no tunnel. */

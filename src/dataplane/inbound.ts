@@ -9,7 +9,9 @@
  */
 import type { Arena } from '../linux/arena.ts';
 import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
+import { errno, errnoValue } from '../linux/ffi.ts';
 import { sameSocketAddress } from '../linux/socket-address.ts';
+import { receiveStream } from '../linux/stream-socket.ts';
 import {
   ESP_PAYLOAD_OFFSET,
   ESP_SHORTEST,
@@ -17,17 +19,33 @@ import {
   ESP_TRAILER_LENGTH,
   nextHeader,
 } from '../tunnel/esp/format.ts';
+import {
+  FRAME_HEADER_LENGTH,
+  FRAME_LONGEST,
+  frameLength,
+  isEspFrame,
+  MORE_NEEDED,
+  NO_FRAME,
+} from '../tunnel/esp/stream-frame.ts';
 import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
 import type { Resequencer } from '../tunnel/order/resequencer.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import { type InboundAssociation, opened, replayed } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { Ordering } from './ordering.ts';
+import { keep, type PathStream, restore } from './path-stream.ts';
+import type { StreamEnd } from './protocol.ts';
 import { TunWriter } from './tun-writer.ts';
 import type { LinkSocket, PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
 /** Calls per socket before the others get their turn. */
 const RECEIVE_BUDGET = 2;
+
+/** What is read of a stream at a time, about what the slots of one call bring by UDP under load. */
+const STREAM_READ = 256 * 1024;
+/** And the beginning of a frame in front of it. */
+const STREAM_ROOM = STREAM_READ + FRAME_LONGEST;
+export const INBOUND_STREAM_BYTES = STREAM_ROOM + 4096;
 
 /** Links from which nothing came for so long are silent (µs). */
 const QUIET_MICROS = 1_000;
@@ -47,6 +65,8 @@ export type InboundListener = {
 
 /** Where a datagram came from. */
 export type Arrival = {
+  /** The path's own connection, where it was that. */
+  stream: PathStream | undefined;
   socket: LinkSocket;
   /** Offset of the sender's socket address in the arena. */
   sender: number;
@@ -59,11 +79,19 @@ export class Inbound {
   readonly #associations: ReadonlyMap<number, InboundAssociation>;
   readonly #arena: Arena;
   readonly #receiver: DatagramReceiver;
+  readonly #streamBuffer: number;
   readonly #writer: TunWriter;
   readonly #ordering: Ordering;
   readonly #listener: InboundListener;
   readonly #counters: Float64Array;
-  readonly #arrival: Arrival = { socket: { id: -1, fd: -1 }, sender: 0, spi: 0, sequence: 0, length: 0 };
+  readonly #arrival: Arrival = {
+    stream: undefined,
+    socket: { id: -1, fd: -1 },
+    sender: 0,
+    spi: 0,
+    sequence: 0,
+    length: 0,
+  };
   /** Association, tunnel and path of the datagram before, as they come in rows. */
   #lastAssociation: InboundAssociation | undefined;
   #lastSpi = 0;
@@ -71,6 +99,7 @@ export class Inbound {
   #lastPath: PlanePath | undefined;
   #now = 0;
   #quietUntil = 0;
+  #streamEnd: StreamEnd | undefined;
 
   /** @param associations by SPI as a signed number, which V8 keeps without allocating; may change between two calls of `drain` */
   constructor(
@@ -83,6 +112,7 @@ export class Inbound {
     this.#associations = associations;
     this.#arena = arena;
     this.#receiver = new DatagramReceiver(arena);
+    this.#streamBuffer = arena.reserve(STREAM_ROOM, 4096);
     this.#writer = new TunWriter(arena);
     this.#ordering = new Ordering(arena, this.#writer, holdSlots);
     this.#listener = listener;
@@ -101,6 +131,7 @@ export class Inbound {
     const silent = now >= this.#quietUntil;
     this.#now = now;
     this.#arrival.socket = socket;
+    this.#arrival.stream = undefined;
     let handedOver: TunnelPlane | undefined;
     for (let round = 0; round < RECEIVE_BUDGET; round++) {
       const filled = this.#receiver.receive(socket.fd);
@@ -114,6 +145,59 @@ export class Inbound {
     if (handedOver === undefined) return undefined;
     this.#quietUntil = now + QUIET_MICROS;
     return silent ? handedOver : undefined;
+  }
+
+  /** As `drain`, of a path's own connection. @returns undefined also when `streamEnd` says that it is over */
+  drainStream(stream: PathStream, now: number): TunnelPlane | undefined {
+    const silent = now >= this.#quietUntil;
+    this.#now = now;
+    this.#arrival.stream = stream;
+    this.#streamEnd = undefined;
+    let handedOver: TunnelPlane | undefined;
+    for (let round = 0; round < RECEIVE_BUDGET && this.#streamEnd === undefined; round++) {
+      const filled = this.#fill(stream);
+      if (filled === 0) break;
+      handedOver = this.#takeFrames(stream, this.#streamBuffer + filled) ?? handedOver;
+      if (filled < STREAM_READ) break;
+    }
+    if (handedOver === undefined) return undefined;
+    this.#quietUntil = now + QUIET_MICROS;
+    return silent ? handedOver : undefined;
+  }
+
+  /** Why the stream of the last `drainStream` is of no use any more. */
+  get streamEnd(): StreamEnd | undefined {
+    return this.#streamEnd;
+  }
+
+  /** @returns how many bytes lie in the buffer now, what was kept of the last time included; 0 when nothing came */
+  #fill(stream: PathStream): number {
+    const kept = restore(this.#arena, stream, this.#streamBuffer);
+    const received = receiveStream(stream.fd, this.#arena.address + this.#streamBuffer + kept, STREAM_READ);
+    if (received > 0) {
+      stream.mayWrite = true;
+      return kept + received;
+    }
+    if (received === 0 || errno() !== errnoValue.EAGAIN) this.#streamEnd = 'ended';
+    return 0;
+  }
+
+  #takeFrames(stream: PathStream, end: number): TunnelPlane | undefined {
+    const data = this.#arena.data;
+    let at = this.#streamBuffer;
+    this.#lastPath = undefined;
+    for (;;) {
+      const length = frameLength(data, at, end);
+      if (length === NO_FRAME) this.#streamEnd = 'notUnderstood';
+      if (length === NO_FRAME || length === MORE_NEEDED) break;
+      if (isEspFrame(data, at)) this.#takeDatagram(at + FRAME_HEADER_LENGTH, length - FRAME_HEADER_LENGTH);
+      at += length;
+    }
+    const handedOver = this.#writer.flush();
+    this.#ordering.settle();
+    if (!keep(this.#arena, stream, at, this.#streamEnd === undefined ? end - at : 0))
+      this.#streamEnd = 'noMemory';
+    return handedOver;
   }
 
   #takeSlot(slot: number): void {
@@ -272,12 +356,20 @@ export class Inbound {
 
   #pathOf(tunnel: TunnelPlane): PlanePath | undefined {
     const data = this.#arena.data;
-    const { socket, sender } = this.#arrival;
+    const { socket, sender, stream } = this.#arrival;
+    if (stream !== undefined) return streamPath(tunnel, stream);
     for (let index = 0; index < tunnel.paths.length; index++) {
       const path = tunnel.paths[index] as PlanePath;
-      if (path.socket !== socket || path.nameLength === 0) continue;
+      if (path.socket !== socket || path.nameLength === 0 || path.heardBy !== 'udp') continue;
       if (sameSocketAddress(data, path.name, data, sender)) return path;
     }
     return undefined;
   }
+}
+
+/** What comes by the connection of a path on which the peer sends by UDP is not booked: the two would overtake each other. */
+function streamPath(tunnel: TunnelPlane, stream: PathStream): PlanePath | undefined {
+  if (stream.tunnel !== tunnel.id) return undefined;
+  const path = tunnel.pathById(stream.path);
+  return path?.heardBy === 'tcp' ? path : undefined;
 }

@@ -14,12 +14,14 @@ import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
+import type { Carrier } from '../tunnel/path/carrier.ts';
 import { secondPath } from '../tunnel/schedule/scheduler.ts';
 import { NO_CLASS } from '../tunnel/schedule/traffic-classes.ts';
 import type { OutboundAssociation } from './association.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
+import { isBlocked, type PathStream, STREAM_SENDER_BYTES, StreamSender } from './path-stream.ts';
 import { SentMemory } from './sent-memory.ts';
-import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
+import { hasUdp, hasWayOut, type PlanePath, type TunnelPlane } from './tunnel-plane.ts';
 
 /** A packet of 64 KiB, its virtio header in front, room for trailers behind; the packet begins aligned. */
 const READ_LENGTH = 65_536 + VIRTIO_HEADER_LENGTH;
@@ -37,7 +39,8 @@ const LARGE_BURST = 16_384;
 /** A burst and one packet more, which may turn out not to fit. */
 const LONGEST_BURST = 65_536 + 2_048;
 
-export const OUTBOUND_ARENA_BYTES = PACKET_OFFSET + READ_LENGTH + 64 + 4096 + BURST_CAPACITY * 80 + 4096;
+export const OUTBOUND_ARENA_BYTES =
+  PACKET_OFFSET + READ_LENGTH + 64 + 4096 + BURST_CAPACITY * 80 + 4096 + STREAM_SENDER_BYTES;
 
 /** A device from which nothing came for so long is silent (µs); streams leave gaps well below this. */
 const QUIET_MICROS = 1_000;
@@ -49,11 +52,16 @@ const NO_PATH = -1;
 export type SendListener = {
   sendFailed(tunnel: TunnelPlane, path: PlanePath): void;
   dataSent(tunnel: TunnelPlane, path: PlanePath): void;
+  /** The stream's kernel has no room: `flush` is to be called when it has. */
+  streamFull(path: PlanePath, stream: PathStream): void;
 };
 
 export class Outbound {
   readonly #arena: Arena;
   readonly #sender: DatagramSender;
+  readonly #streamSender: StreamSender;
+  /** errno of the last send that failed. */
+  #error = 0;
   readonly #superpacket: Superpacket;
   readonly #listener: SendListener;
   readonly #packet: number;
@@ -82,6 +90,7 @@ export class Outbound {
     this.#arena = arena;
     this.#listener = listener;
     this.#sender = new DatagramSender(arena);
+    this.#streamSender = new StreamSender(arena);
     this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
     this.#own = arena.reserve(2048, 64);
     this.#sentMemory = new SentMemory(arena, sentBytes, LONGEST_BURST);
@@ -119,7 +128,7 @@ export class Outbound {
   /** Seals and sends one packet of our own over a given path. @returns its sequence number; 0 when it was not sent */
   sendOwn(tunnel: TunnelPlane, path: PlanePath, input: number, length: number, now: number): number {
     const association = tunnel.outbound;
-    if (association === undefined || path.nameLength === 0 || path.socket.fd < 0) return 0;
+    if (association === undefined || !hasWayOut(path)) return 0;
     const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
     if (sealed === 0) return 0;
     if (!this.#transmit(path, this.#own, sealed, sealed)) {
@@ -128,6 +137,23 @@ export class Outbound {
     }
     path.delivery.sent(association.spi, association.sequence, 1, sealed, now);
     return association.sequence;
+  }
+
+  /** Seals and sends one packet of our own by a carrier that need not be the path's. @returns whether it was sent */
+  sendTrial(tunnel: TunnelPlane, path: PlanePath, carrier: Carrier, input: number, length: number): boolean {
+    const { outbound: association } = tunnel;
+    const { stream } = path;
+    const there = carrier === 'tcp' ? stream?.mayWrite === true : hasUdp(path);
+    if (association === undefined || !there) return false;
+    const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
+    if (sealed === 0) return false;
+    if (carrier === 'udp') return this.#sendDatagrams(path, this.#own, sealed, sealed);
+    return this.#sendFrames(path, stream as PathStream, this.#own, sealed, sealed);
+  }
+
+  /** Goes on with what waits for a stream. @returns false when its connection has failed */
+  flush(stream: PathStream): boolean {
+    return this.#streamSender.flush(stream);
   }
 
   #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
@@ -186,7 +212,7 @@ export class Outbound {
   #begin(tunnel: TunnelPlane, size: number): boolean {
     const index = this.#quantum > 0 ? this.#pathIndex : this.#choose(tunnel);
     const path = index < 0 ? undefined : tunnel.paths[index];
-    if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) {
+    if (path === undefined || !hasWayOut(path)) {
       count(tunnel.counters, tunnelSlot.droppedNoPath);
       return false;
     }
@@ -252,7 +278,7 @@ export class Outbound {
   /** The same burst over another path: the far side takes whichever comes first. */
   #sendCopy(tunnel: TunnelPlane, packets: number, bytes: number): void {
     const path = tunnel.paths[secondPath(tunnel.paths, this.#pathIndex, bytes, this.#now)];
-    if (path === undefined || path.nameLength === 0 || path.socket.fd < 0) return;
+    if (path === undefined || !hasWayOut(path)) return;
     if (!this.#transmit(path, this.#burst, bytes, this.#size)) return;
     const { spi, sequence } = tunnel.outbound as OutboundAssociation;
     path.delivery.sent(spi, sequence, packets, bytes, this.#now);
@@ -284,11 +310,24 @@ export class Outbound {
   }
 
   #transmit(path: PlanePath, from: number, bytes: number, size: number): boolean {
-    const { fd } = path.socket;
-    const sender = this.#sender;
     count(path.counters, pathSlot.sendCalls);
     count(path.counters, pathSlot.sentBytes, bytes);
+    if (path.carriers.carrier === 'udp') return this.#sendDatagrams(path, from, bytes, size);
+    return path.stream !== undefined && this.#sendFrames(path, path.stream, from, bytes, size);
+  }
+
+  #sendFrames(path: PlanePath, stream: PathStream, from: number, bytes: number, size: number): boolean {
+    const sent = this.#streamSender.send(stream, from, bytes, size);
+    this.#error = this.#streamSender.error;
+    if (isBlocked(stream) && !stream.armed) this.#listener.streamFull(path, stream);
+    return sent;
+  }
+
+  #sendDatagrams(path: PlanePath, from: number, bytes: number, size: number): boolean {
+    const { fd } = path.socket;
+    const sender = this.#sender;
     if (sender.send(fd, path.name, path.nameLength, from, bytes, size, path.segmented)) return true;
+    this.#error = sender.error;
     // A device without checksum offload cannot take bursts apart (EIO); EINVAL: segments above the device's MTU.
     if (
       !path.segmented ||
@@ -299,13 +338,14 @@ export class Outbound {
     }
     const withoutOffload = sender.error === errnoValue.EIO;
     const sent = sender.send(fd, path.name, path.nameLength, from, bytes, size, false);
+    this.#error = sender.error;
     // EINVAL may be this burst's own fault: where its datagrams are refused as well, nothing was learnt of the device.
     if (sent || withoutOffload) path.segmented = false;
     return sent;
   }
 
   #sendFailed(tunnel: TunnelPlane, path: PlanePath, packets: number): void {
-    const { error } = this.#sender;
+    const error = this.#error;
     if (error === errnoValue.EAGAIN || error === errnoValue.ENOBUFS) {
       count(tunnel.counters, tunnelSlot.droppedSendBusy, packets);
       return;

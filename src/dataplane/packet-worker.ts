@@ -14,30 +14,34 @@ import type { PathState } from '../tunnel/path/path.ts';
 import { STEP } from '../tunnel/schedule/guard.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { HOLD_SLOTS, holdArenaBytes } from './hold-memory.ts';
-import { type Arrival, Inbound } from './inbound.ts';
+import { type Arrival, INBOUND_STREAM_BYTES, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
+import { isBlocked, type PathStream, STREAM_ARENA_BYTES } from './path-stream.ts';
 import { Plane } from './plane.ts';
-import type { RemoteAddress, WorkerCommand, WorkerEvent } from './protocol.ts';
+import type { CarrierEvidence, RemoteAddress, StreamEnd, WorkerCommand, WorkerEvent } from './protocol.ts';
 import { Reporter } from './reporter.ts';
 import { SENT_MEMORY_BYTES } from './sent-memory.ts';
 import type { PlanePath, TunnelPlane } from './tunnel-plane.ts';
 
-/** Tokens of epoll: the wake event, a watched descriptor, then sockets and tunnels by their id. */
+/** Tokens of epoll: the wake event, a watched descriptor, then sockets, tunnels and streams by their id. */
 const WAKE = 0;
 const WATCHED = 1;
 const SOCKET = 0x1000_0000;
 const TUNNEL = 0x2000_0000;
+const STREAM = 0x3000_0000;
 const ID = 0x0fff_ffff;
 
 /** A device that is held is not looked at more often than this (µs). */
 const HOLD_AT_LEAST = 1_000;
 
 /** Socket addresses and associations of all tunnels, 28 and 344 bytes each. Memory that is not used costs nothing. */
-const SMALL_ARENA_BYTES = 16 * 1024 * 1024;
+const SMALL_ARENA_BYTES = 4 * 1024 * 1024;
 
 const ARENA_BYTES =
   RECEIVER_ARENA_BYTES +
   OUTBOUND_ARENA_BYTES +
+  INBOUND_STREAM_BYTES +
+  STREAM_ARENA_BYTES +
   holdArenaBytes(HOLD_SLOTS) +
   SENT_MEMORY_BYTES +
   SMALL_ARENA_BYTES;
@@ -76,12 +80,17 @@ export class PacketWorker {
       {
         addTunnel: (fd, id) => this.#epoll.add(fd, TUNNEL | id),
         addSocket: (fd, id) => this.#epoll.add(fd, SOCKET | id),
+        addStream: (fd, id) => this.#epoll.add(fd, STREAM | id),
         remove: (fd) => this.#epoll.remove(fd),
       },
       {
         now: () => this.#now,
         pathLost: (tunnel, path) => this.#reporter.lost(tunnel, path, this.#now),
         pathRestarted: (tunnel, path) => this.#reporter.restart(tunnel, path, this.#now),
+        streamOpened: (tunnel, path) => this.#reporter.streamOpened(tunnel, path, this.#now),
+        streamClosed: (tunnel, path) => this.#reporter.streamClosed(tunnel, path, this.#now),
+        streamGivenUp: (tunnel, path, fd, reason) =>
+          this.#line.tell({ kind: 'streamLost', tunnel, path, fd, reason }),
         activated: (tunnel, spi) => this.#activated(tunnel, spi),
         removed: (tunnel) => this.#inbound.abandon(tunnel, this.#now),
       },
@@ -91,6 +100,7 @@ export class PacketWorker {
       {
         dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
         sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
+        streamFull: (path, stream) => this.#awaitRoom(path, stream),
       },
       SENT_MEMORY_BYTES,
     );
@@ -110,6 +120,8 @@ export class PacketWorker {
     this.#reporter = new Reporter(this.#arena, this.#outbound, {
       pathChanged: (tunnel, path, from, now) => this.#pathChanged(tunnel, path, from, now),
       pathMoved: (tunnel, path, remote) => this.#pathMoved(tunnel, path, remote),
+      carrierChanged: (tunnel, path, evidence) => this.#carrierChanged(tunnel, path, evidence),
+      streamSilent: (stream) => this.#endStream(stream, 'silent'),
     });
     this.#epoll.add(wake.fd, WAKE);
   }
@@ -153,7 +165,8 @@ export class PacketWorker {
     count(this.#counters, workerSlot.wakeups);
     for (let index = 0; index < ready; index++) {
       const token = this.#epoll.token(index);
-      if (token >= TUNNEL) this.#drainTunnel(token & ID);
+      if (token >= STREAM) this.#drainStream(token & ID);
+      else if (token >= TUNNEL) this.#drainTunnel(token & ID);
       else if (token >= SOCKET) this.#drainSocket(token & ID);
       else if (token === WAKE) this.#drainCommands();
       else this.#reportWatched();
@@ -195,6 +208,39 @@ export class PacketWorker {
     if (tunnel === undefined) return;
     // What was asked of this machine itself was answered by the kernel while the packet was handed over.
     this.#drainDevice(tunnel);
+  }
+
+  #drainStream(id: number): void {
+    const stream = this.#plane.streams.get(id);
+    if (stream === undefined) return;
+    if (stream.armed && !this.#outbound.flush(stream)) return this.#endStream(stream, 'ended');
+    if (stream.armed && !isBlocked(stream)) this.#roomAgain(stream);
+    const tunnel = this.#inbound.drainStream(stream, this.#now);
+    const end = this.#inbound.streamEnd;
+    if (end !== undefined) this.#endStream(stream, end);
+    if (tunnel !== undefined) this.#drainDevice(tunnel);
+  }
+
+  #awaitRoom(path: PlanePath, stream: PathStream): void {
+    stream.armed = true;
+    path.delivery.blocked = path.carriers.carrier === 'tcp';
+    this.#epoll.listenForRoom(stream.fd, STREAM | stream.id);
+  }
+
+  #roomAgain(stream: PathStream): void {
+    stream.armed = false;
+    this.#epoll.listen(stream.fd, STREAM | stream.id);
+    const tunnel = this.#plane.tunnels.get(stream.tunnel);
+    const path = tunnel?.pathById(stream.path);
+    if (tunnel === undefined || path === undefined) return;
+    path.delivery.blocked = false;
+    if (tunnel.held) this.#letGo(tunnel);
+  }
+
+  #endStream(stream: PathStream, reason: StreamEnd): void {
+    this.#plane.endStream(stream, reason);
+    this.#inbound.forget();
+    this.#dueAt(0);
   }
 
   #drainCommands(): void {
@@ -267,6 +313,18 @@ export class PacketWorker {
 
   #pathMoved(tunnel: TunnelPlane, path: PlanePath, remote: RemoteAddress): void {
     this.#line.tell({ kind: 'pathMoved', tunnel: tunnel.id, path: path.path.id, remote });
+  }
+
+  #carrierChanged(tunnel: TunnelPlane, path: PlanePath, evidence: CarrierEvidence): void {
+    path.delivery.blocked = path.carriers.carrier === 'tcp' && path.stream?.armed === true;
+    this.#inbound.forget();
+    this.#line.tell({
+      kind: 'pathCarrier',
+      tunnel: tunnel.id,
+      path: path.path.id,
+      to: path.carriers.carrier,
+      evidence,
+    });
   }
 
   #service(): void {

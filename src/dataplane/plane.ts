@@ -7,7 +7,8 @@
 import type { Arena } from '../linux/arena.ts';
 import { AssociationMemory, InboundAssociation, OutboundAssociation } from './association.ts';
 import { tunnelSlot } from './counters.ts';
-import type { WorkerCommand } from './protocol.ts';
+import { type PathStream, StreamMemory } from './path-stream.ts';
+import type { StreamEnd, WorkerCommand } from './protocol.ts';
 import { type LinkSocket, NameMemory, type PlanePath, setRemote, TunnelPlane } from './tunnel-plane.ts';
 
 /** Commands that change the plane; the others are the worker's own. */
@@ -17,6 +18,7 @@ export type PlaneCommand = Exclude<WorkerCommand, { kind: 'watch' | 'release' | 
 export type Readiness = {
   addTunnel(fd: number, id: number): void;
   addSocket(fd: number, id: number): void;
+  addStream(fd: number, id: number): void;
   remove(fd: number): void;
 };
 
@@ -25,19 +27,30 @@ export type PlaneListener = {
   now(): number;
   pathLost(tunnel: TunnelPlane, path: PlanePath): void;
   pathRestarted(tunnel: TunnelPlane, path: PlanePath): void;
+  streamOpened(tunnel: TunnelPlane, path: PlanePath): void;
+  /** The path has no stream any more. */
+  streamClosed(tunnel: TunnelPlane, path: PlanePath): void;
+  /** Whoever opened it has to know. */
+  streamGivenUp(tunnel: number, path: number, fd: number, reason: StreamEnd): void;
   activated(tunnel: TunnelPlane, spi: number): void;
   removed(tunnel: TunnelPlane): void;
 };
 
+/** Ids of streams are used again long after their descriptors were. */
+const MOST_STREAM_IDS = 0xff_ffff;
+
 export class Plane {
   readonly sockets = new Map<number, LinkSocket>();
   readonly tunnels = new Map<number, TunnelPlane>();
+  readonly streams = new Map<number, PathStream>();
   /** Inbound, by SPI as a signed number (`spi | 0`). */
   readonly associations = new Map<number, InboundAssociation>();
 
   readonly #arena: Arena;
   readonly #memory: AssociationMemory;
   readonly #names: NameMemory;
+  readonly #streamMemory: StreamMemory;
+  #nextStream = 0;
   readonly #readiness: Readiness;
   readonly #listener: PlaneListener;
 
@@ -45,6 +58,7 @@ export class Plane {
     this.#arena = arena;
     this.#memory = new AssociationMemory(arena);
     this.#names = new NameMemory(arena);
+    this.#streamMemory = new StreamMemory(arena);
     this.#readiness = readiness;
     this.#listener = listener;
   }
@@ -82,6 +96,10 @@ export class Plane {
         return this.#weightPath(command);
       case 'removePath':
         return this.#removePath(command.tunnel, command.path);
+      case 'openStream':
+        return this.#openStream(command);
+      case 'closeStream':
+        return this.#closeStream(command);
     }
   }
 
@@ -100,7 +118,10 @@ export class Plane {
     if (tunnel === undefined) return;
     this.#readiness.remove(tunnel.tunFd);
     tunnel.takeAssociationsOf(this.associations);
-    for (const path of tunnel.paths) this.#names.give(path.name);
+    for (const path of tunnel.paths) {
+      this.#names.give(path.name);
+      this.#forgetStream(path);
+    }
     this.tunnels.delete(id);
     this.#listener.removed(tunnel);
   }
@@ -200,7 +221,51 @@ export class Plane {
     const index = tunnel?.paths.findIndex((path) => path.path.id === pathId) ?? -1;
     if (tunnel === undefined || index < 0) return;
     const [removed] = tunnel.paths.splice(index, 1);
-    if (removed !== undefined) this.#names.give(removed.name);
+    if (removed === undefined) return;
+    this.#names.give(removed.name);
+    this.#forgetStream(removed);
+  }
+
+  /** A stream that is of no use any more: the path goes without. */
+  endStream(stream: PathStream, reason: StreamEnd): void {
+    const tunnel = this.tunnels.get(stream.tunnel);
+    const path = tunnel?.pathById(stream.path);
+    if (tunnel === undefined || path?.stream !== stream) return;
+    this.#forgetStream(path);
+    this.#listener.streamClosed(tunnel, path);
+    this.#listener.streamGivenUp(tunnel.id, stream.path, stream.fd, reason);
+  }
+
+  #openStream({ tunnel: id, path: pathId, fd }: Extract<WorkerCommand, { kind: 'openStream' }>): void {
+    const tunnel = this.tunnels.get(id);
+    const path = tunnel?.pathById(pathId);
+    // The path went while its connection was under way, which goes with it.
+    if (tunnel === undefined || path === undefined) return;
+    this.#forgetStream(path);
+    this.#nextStream = (this.#nextStream + 1) & MOST_STREAM_IDS;
+    const stream = this.#streamMemory.open(this.#nextStream, fd, id, pathId, path.initiates);
+    path.stream = stream;
+    this.streams.set(stream.id, stream);
+    this.#readiness.addStream(fd, stream.id);
+    this.#listener.streamOpened(tunnel, path);
+  }
+
+  #closeStream({ tunnel: id, path: pathId, fd }: Extract<WorkerCommand, { kind: 'closeStream' }>): void {
+    const tunnel = this.tunnels.get(id);
+    const path = tunnel?.pathById(pathId);
+    if (tunnel === undefined || path?.stream?.fd !== fd) return;
+    this.#forgetStream(path);
+    this.#listener.streamClosed(tunnel, path);
+  }
+
+  #forgetStream(path: PlanePath): void {
+    const { stream } = path;
+    path.delivery.blocked = false;
+    if (stream === undefined) return;
+    path.stream = undefined;
+    this.#readiness.remove(stream.fd);
+    this.streams.delete(stream.id);
+    this.#streamMemory.giveUp(stream);
   }
 
   /** A socket may be named before it is open: its link has no address yet. */

@@ -5,7 +5,10 @@
  * opens them, the worker uses them, and whoever opened a descriptor closes it after the worker confirmed that it let
  * go (`released`). Keys are 32 bytes and a salt of 4 (RFC 4106, 8.1). Counters are shared memory (`counters.ts`).
  */
+
+import type { Encapsulation } from '../config/index.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Carrier } from '../tunnel/path/carrier.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
@@ -71,6 +74,10 @@ export type WorkerCommand =
       readonly weight: number;
       /** What the link is said to carry, before anything was measured (bytes per second). */
       readonly rate?: number | undefined;
+      /** What may carry it; absent for either. */
+      readonly encapsulation?: Encapsulation | undefined;
+      /** Whether this side makes the path's own connection, and speaks first there. */
+      readonly initiates?: boolean | undefined;
       readonly counters: SharedArrayBuffer;
     }
   | {
@@ -87,6 +94,9 @@ export type WorkerCommand =
       readonly weight: number;
     }
   | { readonly kind: 'removePath'; readonly tunnel: number; readonly path: number }
+  /** The path's own TCP connection; one that it had before is given up. */
+  | { readonly kind: 'openStream'; readonly tunnel: number; readonly path: number; readonly fd: number }
+  | { readonly kind: 'closeStream'; readonly tunnel: number; readonly path: number; readonly fd: number }
   /** Tells with `watched` whenever this descriptor is readable; `drain` empties it. */
   | { readonly kind: 'watch'; readonly fd: number }
   | { readonly kind: 'release'; readonly ticket: number }
@@ -98,6 +108,17 @@ export type PathEvidence = {
   readonly roundTripMillis: number;
   readonly lastHeardMillisAgo: number;
 };
+
+/** `trials`: the other carrier answered; `peer`: the peer changed; `lost`: the connection is no more. */
+export type CarrierEvidence = {
+  readonly cause: 'trials' | 'peer' | 'lost';
+  readonly answeredTrials: number;
+  /** How long nothing had been heard by the carrier before. */
+  readonly lastHeardMillisAgo: number;
+};
+
+/** `silent`: nothing is answered there; `noMemory`: too many others have half a frame. */
+export type StreamEnd = 'ended' | 'notUnderstood' | 'silent' | 'noMemory';
 
 export type WorkerEvent =
   | { readonly kind: 'ready' }
@@ -125,6 +146,21 @@ export type WorkerEvent =
       readonly withoutIt: number;
       readonly best: number;
       readonly pauseMillis: number;
+    }
+  | {
+      readonly kind: 'pathCarrier';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly to: Carrier;
+      readonly evidence: CarrierEvidence;
+    }
+  /** The connection is not used any more; who opened it closes it. */
+  | {
+      readonly kind: 'streamLost';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly fd: number;
+      readonly reason: StreamEnd;
     }
   /** The peer was heard under its new keys: the tunnel now sends under the new ones as well. */
   | { readonly kind: 'outboundActive'; readonly tunnel: number; readonly spi: number }

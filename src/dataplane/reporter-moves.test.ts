@@ -34,6 +34,8 @@ class Bench {
   readonly reporter = new Reporter(this.arena, { sendOwn: () => 0 } as unknown as Outbound, {
     pathChanged: () => {},
     pathMoved: (_, __, remote) => this.moves.push(remote),
+    carrierChanged: () => {},
+    streamSilent: () => {},
   });
   readonly #report = this.arena.reserve(REPORT_LONGEST);
   readonly #sender = this.arena.reserve(SOCKET_ADDRESS_LENGTH);
@@ -71,11 +73,13 @@ class Bench {
     header: Partial<ReportHeader>,
     from: { address: Uint8Array; port?: number; spi?: number; socket?: number } = { address: HOME },
   ): void {
-    const whole = { answerAtOnce: false, path: 4, number: 1, stamp: 1, echo: 0, held: 0, ...header };
+    const nothing = { answerAtOnce: false, trial: false, echo: 0, held: 0 };
+    const whole = { ...nothing, path: 4, number: 1, stamp: 1, ...header };
     writeReportHeader(this.arena.data, this.#report, whole, 0);
     writeSocketAddress(this.arena, this.#sender, from.address, from.port ?? 4500);
     const socket = this.sockets[from.socket ?? 0] as (typeof this.sockets)[0];
-    const arrival = { socket, sender: this.#sender, spi: from.spi ?? SPI, sequence: 1, length: 64 };
+    const packet = { spi: from.spi ?? SPI, sequence: 1, length: 64 };
+    const arrival = { stream: undefined, socket, sender: this.#sender, ...packet };
     this.now += 1000;
     this.reporter.arrived(this.plane, arrival, this.#report, 24, this.now);
   }
@@ -86,7 +90,8 @@ class Bench {
 
   arriveBytes(bytes: Uint8Array): void {
     this.arena.bytes.set(bytes, this.#report);
-    const arrival = { socket: this.path.socket, sender: this.#sender, spi: SPI, sequence: 1, length: 64 };
+    const packet = { spi: SPI, sequence: 1, length: 64 };
+    const arrival = { stream: undefined, socket: this.path.socket, sender: this.#sender, ...packet };
     this.reporter.arrived(this.plane, arrival, this.#report, bytes.length, this.now);
   }
 }

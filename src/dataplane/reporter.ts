@@ -7,6 +7,7 @@
 import type { Arena } from '../linux/arena.ts';
 import { readSocketAddress, SOCKET_ADDRESS_LENGTH, sameSocketAddress } from '../linux/socket-address.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
+import type { Carrier } from '../tunnel/path/carrier.ts';
 import { QUEUE_TARGET } from '../tunnel/path/delivery.ts';
 import { type PathState, REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import {
@@ -29,7 +30,8 @@ import {
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import type { Arrival } from './inbound.ts';
 import type { Outbound } from './outbound.ts';
-import type { RemoteAddress } from './protocol.ts';
+import type { PathStream } from './path-stream.ts';
+import type { CarrierEvidence, RemoteAddress } from './protocol.ts';
 import { type PlanePath, publishPath, type TunnelPlane } from './tunnel-plane.ts';
 
 /** Where the peer sends again what was lost, it is waited for so long at least (µs): a path's death takes time to be noticed. */
@@ -40,6 +42,9 @@ const PUBLISH_INTERVAL = 100_000;
 export type PathListener = {
   pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void;
   pathMoved(tunnel: TunnelPlane, path: PlanePath, remote: RemoteAddress): void;
+  carrierChanged(tunnel: TunnelPlane, path: PlanePath, evidence: CarrierEvidence): void;
+  /** Nothing is answered on the path's own connection. */
+  streamSilent(stream: PathStream): void;
 };
 
 export class Reporter {
@@ -47,7 +52,15 @@ export class Reporter {
   readonly #outbound: Outbound;
   readonly #listener: PathListener;
   readonly #buffer: number;
-  readonly #header: ReportHeader = { answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  readonly #header: ReportHeader = {
+    answerAtOnce: false,
+    trial: false,
+    path: 0,
+    number: 0,
+    stamp: 0,
+    echo: 0,
+    held: 0,
+  };
   readonly #record: ReceptionRecord = {
     path: 0,
     age: DOUBLE_ZERO,
@@ -76,12 +89,14 @@ export class Reporter {
     }
     count(tunnel.counters, tunnelSlot.reportsReceived);
     const path = tunnel.pathById(header.path);
-    if (path !== undefined) this.#takeHeader(tunnel, path, arrival, now);
+    const { trial, answerAtOnce } = this.#header;
+    if (path !== undefined && !trial) this.#takeHeader(tunnel, path, arrival, now);
     for (let index = 0; index < records; index++) {
       readRecord(data, recordOffset(offset, index), this.#record);
       this.#takeRecord(tunnel, now);
     }
     this.#takeGaps(tunnel, arrival.spi, recordOffset(offset, records), offset + length, now);
+    if (path !== undefined && trial) return this.#takeTrial(tunnel, path, arrival, answerAtOnce, now);
     // The answer goes out only now, so that it says what this report changed.
     if (path?.answerDue === true) this.#send(tunnel, path, false, now);
   }
@@ -98,6 +113,7 @@ export class Reporter {
       const path = tunnel.paths[index] as PlanePath;
       const before = path.path.state;
       if (path.path.poll(now)) this.#changed(tunnel, path, before, now);
+      this.#chooseCarrier(tunnel, path, now);
       if (now >= path.path.probeAt) this.#send(tunnel, path, true, now);
       else if (reportDue && path.path.state === 'up') this.#send(tunnel, path, false, now);
       publishPath(path);
@@ -127,6 +143,66 @@ export class Reporter {
     path.receivedSpi = 0;
     path.delivery.forget();
     if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
+  }
+
+  /** The path's own connection is there: by the first word on it the other end learns so. */
+  streamOpened(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    path.carriers.opened();
+    if (path.carriers.carrier === 'tcp') path.path.askNow(now);
+    else if (path.initiates && path.carriers.allows('tcp')) this.#try(tunnel, path, 'tcp', true, now);
+  }
+
+  /** The path's own connection is no more. */
+  streamClosed(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const carried = path.carriers.carrier === 'tcp';
+    const evidence = evidenceOf(path, 'lost', now);
+    const changed = path.carriers.closed();
+    if (!carried) return;
+    path.delivery.forget();
+    path.path.marks.clear();
+    this.sendFailed(tunnel, path, now);
+    if (changed) this.#listener.carrierChanged(tunnel, path, evidence);
+  }
+
+  #chooseCarrier(tunnel: TunnelPlane, path: PlanePath, now: number): void {
+    const { carriers, stream } = path;
+    switch (carriers.poll(path.path.state, path.path.since, now)) {
+      case 'stay':
+        return;
+      case 'try':
+        this.#try(tunnel, path, carriers.carrier === 'tcp' ? 'udp' : 'tcp', true, now);
+        return carriers.trialSent(now);
+      case 'turn':
+        return this.#turn(tunnel, path, 'trials', now);
+      case 'abandon':
+        if (stream !== undefined) this.#listener.streamSilent(stream);
+    }
+  }
+
+  #turn(tunnel: TunnelPlane, path: PlanePath, cause: 'trials' | 'peer', now: number): void {
+    const before = path.path.state;
+    const evidence = evidenceOf(path, cause, now);
+    path.carriers.turn(now);
+    path.delivery.forget();
+    // What was under way by the other carrier may be lost; where it is not, the far side takes the first copy.
+    if (before === 'up') tunnel.sent.pathDied(path.path.id, now);
+    if (path.path.turned(now)) this.#changed(tunnel, path, before, now);
+    else tunnel.sent.pathLives(path.path.id);
+    this.#listener.carrierChanged(tunnel, path, evidence);
+  }
+
+  #takeTrial(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, asks: boolean, now: number): void {
+    const carrier = carrierOf(arrival);
+    if (!path.carriers.allows(carrier)) return;
+    if (carrier === 'udp' && path.heardBy === 'tcp') this.#learnName(path, arrival);
+    if (asks) this.#try(tunnel, path, carrier, false, now);
+    else path.carriers.trialAnswered(carrier, now);
+  }
+
+  /** Asks whether the carrier carries both ways, or says so. */
+  #try(tunnel: TunnelPlane, path: PlanePath, carrier: Carrier, asks: boolean, now: number): void {
+    const length = this.#write(tunnel, path, asks, now, true);
+    this.#outbound.sendTrial(tunnel, path, carrier, this.#buffer, length);
   }
 
   #takeHeader(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, now: number): void {
@@ -159,29 +235,35 @@ export class Reporter {
 
   /** The peer is heard on this path from where we did not expect it: its address changed. */
   #follow(tunnel: TunnelPlane, path: PlanePath, arrival: Arrival, now: number): void {
-    const arena = this.#arena;
-    const sameSocket = path.socket === arrival.socket;
-    if (
-      sameSocket &&
-      path.nameLength > 0 &&
-      sameSocketAddress(arena.data, path.name, arena.data, arrival.sender)
-    ) {
-      return;
-    }
+    const carrier = carrierOf(arrival);
     const known = path.nameLength > 0;
+    const turned = path.heardBy !== carrier;
+    const moved = carrier === 'udp' && !this.#isNamed(path, arrival);
+    if (!turned && !moved) return;
+    // The packet that told us was booked on no path, as its way was another one.
+    bookFirst(path, arrival, now);
+    path.heardBy = carrier;
+    if (turned && path.carriers.follows(carrier)) this.#turn(tunnel, path, 'peer', now);
+    if (!moved) return;
+    const remote = this.#learnName(path, arrival);
+    if (known && path.carriers.carrier === 'udp') this.#restartAfterMove(tunnel, path, now);
+    this.#listener.pathMoved(tunnel, path, remote);
+  }
+
+  /** Whether a datagram came from where the path is known to lead. */
+  #isNamed(path: PlanePath, { socket, sender }: Arrival): boolean {
+    const { data } = this.#arena;
+    return path.nameLength > 0 && path.socket === socket && sameSocketAddress(data, path.name, data, sender);
+  }
+
+  #learnName(path: PlanePath, arrival: Arrival): RemoteAddress {
+    const arena = this.#arena;
     path.socket = arrival.socket;
     arena.bytes.copyWithin(path.name, arrival.sender, arrival.sender + SOCKET_ADDRESS_LENGTH);
     const remote = readSocketAddress(arena, arrival.sender);
     path.nameLength = remote.address.length === 16 ? 28 : 16;
     path.segmented = true;
-    // The datagram that told us was booked on no path, as its sender was unknown.
-    path.receivedSpi = arrival.spi;
-    path.receivedNewest = arrival.sequence;
-    path.receivedAt = now;
-    path.receivedPackets++;
-    path.receivedBytes += arrival.length;
-    if (known) this.#restartAfterMove(tunnel, path, now);
-    this.#listener.pathMoved(tunnel, path, remote);
+    return remote;
   }
 
   #restartAfterMove(tunnel: TunnelPlane, path: PlanePath, now: number): void {
@@ -289,7 +371,7 @@ export class Reporter {
 
   #send(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): void {
     path.answerDue = false;
-    const length = this.#write(tunnel, path, answerAtOnce, now);
+    const length = this.#write(tunnel, path, answerAtOnce, now, false);
     const sequence = this.#outbound.sendOwn(tunnel, path, this.#buffer, length, now);
     if (answerAtOnce) path.path.probed(now);
     const association = tunnel.outbound;
@@ -300,11 +382,12 @@ export class Reporter {
     else path.path.answered(association.spi, sequence, now);
   }
 
-  #write(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number): number {
+  #write(tunnel: TunnelPlane, path: PlanePath, answerAtOnce: boolean, now: number, trial: boolean): number {
     const data = this.#arena.data;
     const header = this.#header;
     path.ownReports++;
     header.answerAtOnce = answerAtOnce;
+    header.trial = trial;
     header.path = path.path.id;
     header.number = path.ownReports;
     header.stamp = now >>> 0 || 1;
@@ -340,4 +423,29 @@ export class Reporter {
     record.bytes = path.receivedBytes >>> 0;
     writeRecord(this.#arena.data, at, record);
   }
+}
+
+function carrierOf({ stream }: Arrival): Carrier {
+  return stream === undefined ? 'udp' : 'tcp';
+}
+
+/** A packet that was booked on no path, as it came by an unknown way, belongs to this one. */
+function bookFirst(path: PlanePath, { spi, sequence, length }: Arrival, now: number): void {
+  path.receivedSpi = spi;
+  path.receivedNewest = sequence;
+  path.receivedAt = now;
+  path.receivedPackets++;
+  path.receivedBytes += length;
+}
+
+function evidenceOf(
+  { path, carriers }: PlanePath,
+  cause: CarrierEvidence['cause'],
+  now: number,
+): CarrierEvidence {
+  return {
+    cause,
+    answeredTrials: carriers.answers,
+    lastHeardMillisAgo: Math.max(0, now - path.lastHeardAt) / 1000,
+  };
 }

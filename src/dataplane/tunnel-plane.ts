@@ -12,6 +12,7 @@ import { LANES } from '../tunnel/esp/packet-number.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
 import { Patience } from '../tunnel/order/patience.ts';
 import { Resequencer } from '../tunnel/order/resequencer.ts';
+import { type Carrier, CarrierChoice } from '../tunnel/path/carrier.ts';
 import { Delivery } from '../tunnel/path/delivery.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
@@ -24,6 +25,7 @@ import type { ScheduledPath, Scheduler } from '../tunnel/schedule/scheduler.ts';
 import { TrafficClasses } from '../tunnel/schedule/traffic-classes.ts';
 import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
+import type { PathStream } from './path-stream.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
 
 /** A link's UDP socket. Paths refer to the object, so that one that is opened again serves them all. */
@@ -33,6 +35,13 @@ export type PlanePath = ScheduledPath & {
   readonly path: Path;
   /** -1 for one of its own. */
   readonly link: number;
+  readonly carriers: CarrierChoice;
+  /** Whether this side makes the connection, and speaks first there. */
+  readonly initiates: boolean;
+  /** By what the peer sends. */
+  heardBy: Carrier;
+  /** Its own TCP connection, while there is one. */
+  stream: PathStream | undefined;
   socket: LinkSocket;
   /** Where the remote socket address lies in the arena, and how long it is (0: not known yet). */
   readonly name: number;
@@ -157,6 +166,10 @@ export class TunnelPlane {
     const added: PlanePath = {
       path: new Path(command.path, command.keepaliveMillis * 1000, now),
       link: command.link ?? -1,
+      carriers: new CarrierChoice(command.encapsulation ?? 'auto'),
+      initiates: command.initiates ?? false,
+      heardBy: 'udp',
+      stream: undefined,
       delivery: new Delivery(command.rate),
       weight: command.weight,
       clock: DOUBLE_ZERO,
@@ -233,6 +246,16 @@ export function setRemote(path: PlanePath, remote: RemoteAddress | undefined, ar
   path.segmented = true;
 }
 
+/** Whether a packet can be sent by what carries the path. */
+export function hasWayOut(path: PlanePath): boolean {
+  if (path.carriers.carrier === 'tcp') return path.stream?.mayWrite === true;
+  return hasUdp(path);
+}
+
+export function hasUdp({ nameLength, socket }: PlanePath): boolean {
+  return nameLength > 0 && socket.fd >= 0;
+}
+
 /** States as numbers, in the order in which `status` knows them. */
 export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
 
@@ -240,6 +263,7 @@ export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
 export function publishPath(plane: PlanePath): void {
   const { counters, path } = plane;
   counters[pathSlot.state] = pathStates.indexOf(path.state);
+  counters[pathSlot.byTcp] = plane.carriers.carrier === 'tcp' ? 1 : 0;
   counters[pathSlot.roundTripMillis] = path.rtt / 1000;
   counters[pathSlot.demoted] = plane.demoted ? 1 : 0;
   counters[pathSlot.lineRate] = plane.delivery.measuredRate;

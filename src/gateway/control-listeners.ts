@@ -1,5 +1,6 @@
 /**
- * Listens for peers that dial us, on the addresses of the links that they may use and nowhere else.
+ * Listens for peers that dial us, on the addresses of the links that they may use and nowhere else: at the link's own port, and at
+ * the further ones that the configuration asks for.
  *
  * Contract: nothing listens on a link unless a tunnel over it waits for its peer. A caller is known by its key before a byte of its is
  * read; strangers are refused and counted. An address that cannot be listened on is tried again at the next change.
@@ -21,6 +22,8 @@ import type { Tunnel } from './tunnel.ts';
 /** Tells a stranger's operator what is wrong; the first message of the session, hence the id. */
 const farewell = encodeMessage(1, { type: 'tunnelClose', reason: 'unknownPeer' });
 
+type ListenPlace = UsableFamily & { readonly tcpPort: number };
+
 type Listening = { readonly listener: ControlListener; readonly identity: string };
 
 export class ControlListeners {
@@ -38,7 +41,10 @@ export class ControlListeners {
     const waiting = this.#tunnels.filter((tunnel) => tunnel.role === 'responder');
     const links = new Set(waiting.flatMap(({ config }) => config.links));
     const wanted = new Map(
-      families.filter(({ link }) => links.has(link)).map((family) => [keyOf(family), family]),
+      families
+        .filter(({ link }) => links.has(link))
+        .flatMap((family) => this.#placesOf(family))
+        .map((place) => [keyOf(place), place]),
     );
     for (const key of [...this.#failed.keys()]) if (!wanted.has(key)) this.#failed.delete(key);
     for (const [key, { listener, identity }] of [...this.#open]) {
@@ -47,8 +53,8 @@ export class ControlListeners {
       this.#open.delete(key);
       await listener.close();
     }
-    for (const [key, family] of wanted) {
-      if (!this.#open.has(key)) await this.#tryOpen(key, family);
+    for (const [key, place] of wanted) {
+      if (!this.#open.has(key)) await this.#tryOpen(key, place);
     }
   }
 
@@ -62,24 +68,29 @@ export class ControlListeners {
     this.#open.clear();
   }
 
-  async #tryOpen(key: string, family: UsableFamily): Promise<void> {
+  async #tryOpen(key: string, place: ListenPlace): Promise<void> {
     try {
       const listener = await listenControl({
-        address: family.address,
-        port: family.port,
+        address: place.address,
+        port: place.tcpPort,
         identity: this.#context.identity,
         authenticate: (fingerprint) => this.#tunnelOf(fingerprint),
-        onSession: (session, tunnel) => tunnel.accept(session, family.linkIndex),
+        onSession: (session, tunnel) => tunnel.accept(session, place.linkIndex, place.tcpPort !== place.port),
         claimOf: (ticket) => this.#claimOf(ticket),
         onRefusal: (refusal) => this.#refused(refusal),
         farewellToStrangers: farewell,
       });
-      this.#open.set(key, { listener, identity: identityOf(family) });
+      this.#open.set(key, { listener, identity: identityOf(place) });
       this.#failed.delete(key);
     } catch (error) {
       if (!(error instanceof BackstayError)) throw error;
-      this.#fail(key, family, error);
+      this.#fail(key, place, error);
     }
+  }
+
+  #placesOf(family: UsableFamily): ListenPlace[] {
+    const ports = new Set([family.port, ...this.#context.config.gateway.tcpPorts]);
+    return [...ports].map((tcpPort) => ({ ...family, tcpPort }));
   }
 
   #tunnelOf(fingerprint: string): Tunnel | undefined {
@@ -101,7 +112,7 @@ export class ControlListeners {
     this.#context.record({ kind: 'peerRefused', subject: { type: 'peer', address }, evidence });
   }
 
-  #fail(key: string, { link, family }: UsableFamily, error: BackstayError): void {
+  #fail(key: string, { link, family }: ListenPlace, error: BackstayError): void {
     const isKnown = this.#failed.get(key)?.error.line === error.line;
     const part = `link ${link} IPv${family}`;
     this.#failed.set(key, { part, error });
@@ -114,10 +125,10 @@ export class ControlListeners {
   }
 }
 
-function keyOf(family: UsableFamily): string {
-  return `${family.linkIndex} ${family.family}`;
+function keyOf({ linkIndex, family, tcpPort }: ListenPlace): string {
+  return `${linkIndex} ${family} ${tcpPort}`;
 }
 
-function identityOf(family: UsableFamily): string {
-  return `${family.interfaceIndex} ${family.address.text} ${family.port}`;
+function identityOf({ interfaceIndex, address, port }: ListenPlace): string {
+  return `${interfaceIndex} ${address.text} ${port}`;
 }

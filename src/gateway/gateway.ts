@@ -138,6 +138,8 @@ export class Gateway {
       case 'pathState':
       case 'pathMoved':
       case 'pathGuarded':
+      case 'pathCarrier':
+      case 'streamLost':
       case 'rekeyDue':
       case 'outboundActive':
         this.#tunnels[event.tunnel]?.workerEvent(event);

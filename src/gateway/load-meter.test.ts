@@ -11,7 +11,18 @@ const links = [
 
 function path(id: number, link: string, more: Partial<PathStatus> = {}): PathStatus {
   const counters = { txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0 };
-  return { id, link, local: '', remote: '', state: 'up', since: '', share: 0, ...counters, ...more };
+  return {
+    id,
+    link,
+    local: '',
+    remote: '',
+    state: 'up',
+    carrier: 'udp',
+    since: '',
+    share: 0,
+    ...counters,
+    ...more,
+  };
 }
 
 function tunnel(paths: PathStatus[], more: object = {}): MeteredTunnel {

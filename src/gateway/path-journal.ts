@@ -3,9 +3,10 @@
  *
  * Contract: a path that was in question and is up again was not worth an entry; one that was down was.
  */
-import type { PathEvidence } from '../dataplane/protocol.ts';
+import type { CarrierEvidence, PathEvidence } from '../dataplane/protocol.ts';
 import type { EventDetail } from '../journal/event.ts';
 import type { PathSubject } from '../journal/subject.ts';
+import type { Carrier } from '../tunnel/path/carrier.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 
 export type PathChange = {
@@ -53,6 +54,13 @@ export class PathJournal {
       ...(down !== undefined && { downMillis: Math.round(nowMillis - down) }),
     };
   }
+}
+
+/** Why the path's packets go by this carrier from now on. */
+export function describeCarrierChange(cause: CarrierEvidence['cause'], to: Carrier): string {
+  if (cause === 'lost') return 'its TCP connection was lost, or carried nothing any more';
+  if (cause === 'peer') return 'the peer sends by TCP as well';
+  return to === 'tcp' ? 'nothing was answered by UDP' : 'what was sent by UDP was answered again';
 }
 
 /** Milliseconds with as many digits as there are microseconds. */

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
+import type { WorkerCommand } from '../dataplane/protocol.ts';
 import type { EventDetail } from '../journal/event.ts';
+import { Arena } from '../linux/arena.ts';
 import { type ControlListener, listenControl } from '../linux/control-channel.ts';
+import { errno, errnoValue } from '../linux/ffi.ts';
 import { generateIdentity } from '../linux/identity.ts';
+import { receiveStream } from '../linux/stream-socket.ts';
 import { parseIpAddress } from '../network/ip-address.ts';
 import type { SessionPath } from '../tunnel/control/session.ts';
 import type { GatewayContext } from './context.ts';
@@ -17,14 +21,51 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-type Side = { readonly streams: PathStreams; readonly events: EventDetail[] };
+type Side = {
+  readonly streams: PathStreams;
+  readonly events: EventDetail[];
+  readonly worker: StreamWatch;
+};
 
 function open(retryMillis?: number): Side {
   const events: EventDetail[] = [];
-  const context = { record: (event: EventDetail) => events.push(event) } as unknown as GatewayContext;
-  const streams = new PathStreams(context, 'sites', retryMillis);
+  const worker = new StreamWatch((path, fd) => streams.lost(path, fd, 'ended'));
+  const record = (event: EventDetail) => events.push(event);
+  const context = { record, worker } as unknown as GatewayContext;
+  const streams: PathStreams = new PathStreams(context, { id: 3, name: 'sites' }, retryMillis);
   cleanups.push(() => streams.clear());
-  return { streams, events };
+  return { streams, events, worker };
+}
+
+/** In the worker's place: sees the connections end. */
+class StreamWatch {
+  readonly commands: WorkerCommand[] = [];
+  readonly #ended: (path: number, fd: number) => void;
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+
+  constructor(ended: (path: number, fd: number) => void) {
+    this.#ended = ended;
+  }
+
+  send(command: WorkerCommand): void {
+    this.commands.push(command);
+    if (command.kind === 'openStream') this.#watch(command.path, command.fd);
+    else if (command.kind === 'closeStream') clearInterval(this.#timers.get(command.fd));
+  }
+
+  released(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #watch(path: number, fd: number): void {
+    const arena = new Arena(4096);
+    const timer = setInterval(() => {
+      if (receiveStream(fd, arena.address, 4096) < 0 && errno() === errnoValue.EAGAIN) return;
+      clearInterval(timer);
+      this.#ended(path, fd);
+    }, 5);
+    this.#timers.set(fd, timer);
+  }
 }
 
 async function listening({ streams }: Side, port = 0): Promise<ControlListener> {
@@ -59,6 +100,15 @@ function responderPath(pathId = 0): Extract<SessionPath, { role: 'responder' }> 
   return { role: 'responder', pathId, localLink: 'wan', local, claimedRemote: loopback };
 }
 
+/** Descriptors that the worker was given. */
+function opened({ worker }: Side): number[] {
+  return worker.commands.flatMap((command) => (command.kind === 'openStream' ? [command.fd] : []));
+}
+
+function closed({ worker }: Side): number[] {
+  return worker.commands.flatMap((command) => (command.kind === 'closeStream' ? [command.fd] : []));
+}
+
 /** Proves, and waits for what comes of it. */
 function prove({ streams }: Side, port: number, key = 1, pathId = 0): Promise<'join' | 'refuted'> {
   return new Promise((resolve) =>
@@ -87,7 +137,8 @@ describe('the own connections of paths', () => {
     const { local } = await listening(other);
     other.streams.expect(responderPath(), secret(1));
     assert.equal(await prove(one, local.port), 'join');
-    assert.deepEqual([one.streams.openCount, kinds(one.events)], [1, ['pathProven']]);
+    await until(() => one.streams.openCount === 1, 'this end');
+    assert.deepEqual(kinds(one.events), ['pathProven']);
     await until(() => other.streams.openCount === 1, 'the other end');
     assert.deepEqual(kinds(other.events), ['pathProven']);
   });
@@ -95,22 +146,13 @@ describe('the own connections of paths', () => {
   it('are replaced by the ones of the next session without an entry, and end with their paths', async () => {
     const [one, other] = [open(), open()];
     const { local } = await listening(other);
-    let ended = 0;
     for (const key of [1, 2]) {
       other.streams.expect(responderPath(), secret(key));
-      const claim = other.streams.claimOf(secret(key).ticket)!;
-      const { accept } = claim;
-      Object.assign(claim, {
-        accept: (connection: Parameters<typeof accept>[0]) => {
-          connection.onClose(() => {
-            ended += 1;
-          });
-          accept(connection);
-        },
-      });
       assert.equal(await prove(one, local.port, key), 'join');
+      await until(() => opened(other).length === key, 'the other end');
     }
-    await until(() => ended === 1, 'the end of the first');
+    await until(() => closed(other).length === 1, 'the end of the first');
+    assert.deepEqual(closed(other), opened(other).slice(0, 1));
     assert.equal(other.streams.openCount, 1);
     assert.deepEqual([kinds(one.events), kinds(other.events)], [['pathProven'], ['pathProven']]);
     one.streams.forget(0);
@@ -153,7 +195,9 @@ describe('the own connections of paths', () => {
     await until(() => one.streams.openCount === 1 && other.streams.openCount === 1, 'the connection');
     await second.close();
     cleanups.pop();
+    other.streams.forget(0);
     await until(() => one.streams.openCount === 0, 'the loss');
+    other.streams.expect(responderPath(), secret(1));
     await listening(other, port);
     await until(() => one.streams.openCount === 1, 'another connection');
     // Between loss and return it is tried in vain, perhaps.
@@ -222,28 +266,44 @@ describe('the own connections of paths', () => {
     assert.deepEqual(joined, [0, 1, 2, 3]);
   });
 
-  it('are closed when something comes that nobody asked for', async () => {
+  it('are made anew at once when the worker has no use for them while their path does not carry', async () => {
     const [one, other] = [open(), open()];
     const { local } = await listening(other);
     other.streams.expect(responderPath(), secret(1));
-    const claim = other.streams.claimOf(secret(1).ticket)!;
-    const { accept } = claim;
-    const speak = Promise.withResolvers<void>();
-    Object.assign(claim, {
-      accept: (connection: Parameters<typeof accept>[0]) => {
-        accept(connection);
-        void speak.promise.then(() => {
-          connection.send(Buffer.from('unasked'));
-          connection.send(Buffer.from('unasked'));
-        });
-      },
-    });
     await prove(one, local.port);
-    assert.equal(one.streams.openCount, 1);
-    speak.resolve();
-    await until(() => one.streams.openCount === 0, 'the end');
-    const unasked = one.events.filter((event) => event.kind === 'controlError');
-    assert.equal(unasked.length, 1);
+    await until(() => opened(one).length === 1, 'the connection');
+    one.streams.lost(0, opened(one)[0]!, 'notUnderstood');
+    assert.deepEqual(kinds(one.events), ['pathProven', 'controlError']);
+    await until(() => opened(one).length === 2, 'another connection');
+    assert.deepEqual(closed(one), opened(one).slice(0, 1));
+  });
+
+  it('are waited for while their path carries, and made at once when it does not any more', async () => {
+    const [one, other] = [open(), open()];
+    const { local } = await listening(other);
+    other.streams.expect(responderPath(), secret(1));
+    await prove(one, local.port);
+    await until(() => opened(one).length === 1, 'the connection');
+    one.streams.pathChanged(0, 'up');
+    one.streams.lost(0, opened(one)[0]!, 'ended');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.equal(opened(one).length, 1);
+    one.streams.pathChanged(0, 'suspect');
+    await until(() => opened(one).length === 2, 'another connection');
+  });
+
+  it('leave their descriptors open until the worker has let go', async () => {
+    const [one, other] = [open(), open()];
+    const { local } = await listening(other);
+    other.streams.expect(responderPath(), secret(1));
+    await prove(one, local.port);
+    await until(() => opened(one).length === 1, 'the connection');
+    const letGo = Promise.withResolvers<void>();
+    one.worker.released = () => letGo.promise;
+    one.streams.forget(0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(other.streams.openCount, 1);
+    letGo.resolve();
     await until(() => other.streams.openCount === 0, 'the end over there');
   });
 

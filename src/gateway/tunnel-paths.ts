@@ -15,7 +15,7 @@ import { type GatewayContext, monotonicMillis } from './context.ts';
 import { socketId } from './link-sockets.ts';
 import { linkWeights } from './link-weights.ts';
 import type { Links } from './links.ts';
-import { PathJournal, roundMicros } from './path-journal.ts';
+import { describeCarrierChange, PathJournal, roundMicros } from './path-journal.ts';
 
 type KnownPath = {
   readonly id: number;
@@ -81,7 +81,7 @@ export class TunnelPaths {
     const known = this.#paths.get(path.pathId);
     if (known === undefined || known.socket !== socket || known.link !== path.localLink) {
       if (known !== undefined) this.remove(path.pathId, 'It was laid over another link.');
-      this.#addNew(path.pathId, link, socket, place);
+      this.#addNew(path.pathId, link, socket, place, path.role === 'initiator');
       return;
     }
     known.stale = false;
@@ -156,6 +156,23 @@ export class TunnelPaths {
     this.#context.record({ kind: 'pathDemoted', subject, evidence });
   }
 
+  carrierChanged({ path: pathId, to, evidence }: Extract<WorkerEvent, { kind: 'pathCarrier' }>): void {
+    const path = this.#paths.get(pathId);
+    if (path === undefined) return;
+    const { cause, answeredTrials, lastHeardMillisAgo } = evidence;
+    this.#context.record({
+      kind: 'pathCarrierChanged',
+      subject: this.#subject(path),
+      evidence: {
+        before: to === 'tcp' ? 'udp' : 'tcp',
+        after: to,
+        reason: describeCarrierChange(cause, to),
+        answeredTrials,
+        lastHeardMillis: roundMicros(lastHeardMillisAgo),
+      },
+    });
+  }
+
   moved(pathId: number, remote: RemoteAddress): void {
     const path = this.#paths.get(pathId);
     if (path === undefined) return;
@@ -179,6 +196,7 @@ export class TunnelPaths {
         local: path.local,
         remote: path.remote,
         state: path.state,
+        carrier: figure.byTcp === 1 ? 'tcp' : 'udp',
         since: path.since,
         ...(measured && {
           rttMillis: roundMicros(figure.roundTripMillis),
@@ -202,7 +220,7 @@ export class TunnelPaths {
     });
   }
 
-  #addNew(id: number, link: LinkConfig, socket: number, place: Place): void {
+  #addNew(id: number, link: LinkConfig, socket: number, place: Place, initiates: boolean): void {
     const counters = openCounters(pathCounters);
     const subject = { type: 'path', tunnel: this.#name, id, link: link.name } as const;
     const path: KnownPath = {
@@ -229,6 +247,8 @@ export class TunnelPaths {
       keepaliveMillis: link.keepaliveMillis,
       weight: path.weight,
       rate: link.rateBps === undefined ? undefined : link.rateBps / 8,
+      encapsulation: link.encapsulation,
+      initiates,
       counters,
     });
     this.#context.record({

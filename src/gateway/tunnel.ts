@@ -100,7 +100,7 @@ export class Tunnel {
     this.#wantsSession = parts.wantsSession;
     this.#mtuAgreed = parts.mtuAgreed;
     this.#associations = new Associations(parts.context, parts.spis, id, config.name);
-    this.streams = new PathStreams(parts.context, config.name);
+    this.streams = new PathStreams(parts.context, { id, name: config.name });
     const removed = (pathId: number) => this.streams.forget(pathId);
     this.paths = new TunnelPaths(parts.context, parts.links, id, config.name, config.links, removed);
     this.#addToWorker(device);
@@ -114,7 +114,7 @@ export class Tunnel {
         tunnelInstance: this.#instance,
         generation: this.generation + 1,
         inboundSpi,
-        capabilities: capability.unfinishedChecksums,
+        capabilities: capability.unfinishedChecksums | capability.tcpPort,
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         dialled: remote,
@@ -124,14 +124,14 @@ export class Tunnel {
     return promise;
   }
 
-  /** The peer called, with the right key. */
-  accept(connection: ControlSession, sessionLinkIndex: number): void {
+  /** The peer called, with the right key. @param isTcpPort at a port that is not that of UDP */
+  accept(connection: ControlSession, sessionLinkIndex: number, isTcpPort: boolean): void {
     if (this.#closed) return connection.close();
     const create = (inboundSpi: number) =>
       createResponder({
         verdict: this.role === 'responder' ? 'ok' : 'notResponder',
         inboundSpi,
-        capabilities: capability.unfinishedChecksums,
+        capabilities: capability.unfinishedChecksums | (isTcpPort ? capability.tcpPort : 0),
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         sessionLinkIndex,
@@ -178,12 +178,17 @@ export class Tunnel {
   workerEvent(event: WorkerEvent): void {
     switch (event.kind) {
       case 'pathState':
+        this.streams.pathChanged(event.path, event.to);
         this.paths.stateChanged(event);
         return this.#judge();
       case 'pathMoved':
         return this.paths.moved(event.path, event.remote);
       case 'pathGuarded':
         return this.paths.guarded(event);
+      case 'pathCarrier':
+        return this.paths.carrierChanged(event);
+      case 'streamLost':
+        return this.streams.lost(event.path, event.fd, event.reason);
       case 'rekeyDue':
         return this.rekey();
       default:

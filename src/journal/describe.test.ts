@@ -198,6 +198,20 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'pathCarrierChanged',
+      subject: path,
+      evidence: {
+        before: 'udp',
+        after: 'tcp',
+        reason: 'nothing was answered by UDP',
+        answeredTrials: 2,
+        lastHeardMillis: 640,
+      },
+    },
+    'Path 2 of head-office over lte is carried by tcp, no longer by udp: nothing was answered by UDP (2 trials answered, last heard by udp 640 ms ago).',
+  ],
+  [
+    {
       kind: 'pathMoved',
       subject: path,
       evidence: { before: '203.0.113.5:4500', after: '203.0.113.9:61022' },

@@ -96,6 +96,12 @@ function predicate(event: JournalEvent): string {
       return 'takes its part again';
     case 'pathMoved':
       return `has another remote address: ${event.evidence.before} became ${event.evidence.after}`;
+    case 'pathCarrierChanged': {
+      const { before, after, reason, answeredTrials, lastHeardMillis } = event.evidence;
+      const trials = answeredTrials === 0 ? '' : `${plural(answeredTrials, 'trial')} answered, `;
+      const heard = `last heard by ${before} ${formatMillis(lastHeardMillis)} ago`;
+      return `is carried by ${after}, no longer by ${before}: ${reason} (${trials}${heard})`;
+    }
     case 'pathProven':
       return `was proven over TCP: ${event.evidence.local} to ${event.evidence.remote}`;
     case 'pathUnproven': {

@@ -107,6 +107,11 @@ type PathHappening =
       { withBps: number; withoutBps: number; bestBps: number; pauseMillis: number }
     >
   | Happening<'pathRestored', PathSubject, Record<never, never>>
+  | Happening<
+      'pathCarrierChanged',
+      PathSubject,
+      { before: string; after: string; reason: string; answeredTrials: number; lastHeardMillis: number }
+    >
   | Happening<'pathProven', PathSubject, { local: string; remote: string }>
   | Happening<
       'pathUnproven',
@@ -148,6 +153,7 @@ export const eventCatalogue = {
   networkApplied: { severity: 'info', fromStrangers: false },
   networkTrouble: { severity: 'alarm', fromStrangers: false },
   pathAdded: { severity: 'info', fromStrangers: false },
+  pathCarrierChanged: { severity: 'warning', fromStrangers: false },
   pathDown: { severity: 'warning', fromStrangers: false },
   pathDemoted: { severity: 'warning', fromStrangers: false },
   pathMoved: { severity: 'notice', fromStrangers: false },

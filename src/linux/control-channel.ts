@@ -14,5 +14,11 @@ export {
 } from './control-listener.ts';
 export type { ControlSession } from './control-session.ts';
 export type { HandshakeRefusal, RefusalReason } from './handshake-refusals.ts';
-export { connectLink, type LinkClaim, type LinkDialResult, linkMac } from './link-connection.ts';
+export {
+  connectLink,
+  type LinkClaim,
+  type LinkConnection,
+  type LinkDialResult,
+  linkMac,
+} from './link-connection.ts';
 export type { TcpConnection } from './tcp-connection.ts';

@@ -22,6 +22,7 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 
 /** `struct epoll_event` is packed on x86-64 and naturally aligned elsewhere (uapi/linux/eventpoll.h). */
 const EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
@@ -54,6 +55,11 @@ export class Epoll {
 
   listen(fd: number, token: number): void {
     this.#control(EPOLL_CTL_MOD, fd, token, EPOLLIN);
+  }
+
+  /** Wakes also when there is room to write, until `listen`. */
+  listenForRoom(fd: number, token: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, token, EPOLLIN | EPOLLOUT);
   }
 
   /** Forgets a descriptor; one that is already gone is no error. */

@@ -13,6 +13,7 @@ import { type ApplicantFailure, LinkApplicant } from '../tunnel/control/link-app
 import { type ExaminerRefusal, type ExaminerStep, LinkExaminer } from '../tunnel/control/link-examiner.ts';
 import type { Mac, ProvenPath } from '../tunnel/control/link-proof.ts';
 import { challengeBytes } from '../tunnel/control/messages.ts';
+import { takeOver } from './stream-socket.ts';
 import { openTcpConnection, type TcpConnection } from './tcp-connection.ts';
 
 export type LinkDialOptions = ProvenPath & {
@@ -27,14 +28,20 @@ export type LinkDialOptions = ProvenPath & {
 
 export type LinkFailure = ApplicantFailure | 'noConnection' | 'brokenOff' | 'timeout' | 'aborted';
 
+/** A proven connection, which is there for the packets of its path. */
+export type LinkConnection = TcpConnection & {
+  /** @returns the connection's descriptor, now the caller's; -1 when it has ended. What is left here is closed. */
+  takeOver(): number;
+};
+
 export type LinkDialResult =
-  | { readonly ok: true; readonly connection: TcpConnection }
+  | { readonly ok: true; readonly connection: LinkConnection }
   /** `code` is the system's, where there is one. */
   | { readonly ok: false; readonly reason: LinkFailure; readonly code: string | undefined };
 
 export type LinkClaim = ProvenPath & {
   /** The path's initiator has proved himself over this connection. */
-  accept(connection: TcpConnection): void;
+  accept(connection: LinkConnection): void;
 };
 
 /** Keeps a NAT's memory of the connection for most NATs, at 90 kB a day (RFC 5382 asks for two hours, many give minutes). */
@@ -62,8 +69,7 @@ export function connectLink(options: LinkDialOptions): Promise<LinkDialResult> {
     const step = applicant.received(bytes);
     if (step.kind === 'send') socket.write(step.bytes);
     else if (step.kind === 'failed') fail(step.reason);
-    else if (step.kind === 'proven')
-      settle({ ok: true, connection: openTcpConnection(socket.pause(), keepaliveMillis) });
+    else if (step.kind === 'proven') settle({ ok: true, connection: openLinkConnection(socket) });
   };
   const abort = () => fail('aborted');
   const deadline = setTimeout(() => fail('timeout'), timeoutMillis);
@@ -79,6 +85,11 @@ export function connectLink(options: LinkDialOptions): Promise<LinkDialResult> {
   socket.once('close', () => fail('brokenOff'));
   socket.on('data', hear);
   return promise;
+}
+
+function openLinkConnection(socket: Socket): LinkConnection {
+  const connection = openTcpConnection(socket.pause(), keepaliveMillis);
+  return { ...connection, takeOver: () => takeOver(socket) };
 }
 
 export type LinkExamination = {
@@ -102,7 +113,7 @@ export function examineLink(socket: Socket, { claimOf, ended }: LinkExamination)
       return;
     }
     ended('passed');
-    step.claim.accept(openTcpConnection(socket.pause(), keepaliveMillis));
+    step.claim.accept(openLinkConnection(socket));
   };
   const hear = (bytes: Uint8Array) => follow(examiner.received(bytes));
   socket.on('data', hear);

@@ -4,8 +4,10 @@ import fc from 'fast-check';
 import { type Ends, tcpFrame, udpFrame } from '../../../test/fixtures/capture-bytes.ts';
 import { anyMessage } from '../../../test/fixtures/control-messages.ts';
 import { packetLines } from '../../cli/decoded-text.ts';
+import { encodeBundle } from '../control/bundle-header.ts';
 import { encodeMessage } from '../control/message-codec.ts';
 import { ivHigh } from '../esp/packet-number.ts';
+import { ESP_FRAME } from '../esp/stream-frame.ts';
 import { GAPS_HEADER_LENGTH, writeGaps } from '../path/report.ts';
 import { CaptureDecoder, type Finding } from './capture-decoder.ts';
 import { readSinglePacket } from './single-packet.ts';
@@ -70,6 +72,20 @@ describe('a capture', () => {
         frames.push(tcpFrame(ends, begin + at, stream.subarray(at)));
         assert.deepEqual(messagesOf(decode(frames)), messages);
       }),
+    );
+  });
+
+  it('shows the heads of ESP packets that a path has in its TCP connection', () => {
+    const packet = espPacket(0x1234_5678, 7, 7);
+    const stream = Uint8Array.from([
+      ...encodeMessage(1, { type: 'keepalive' }),
+      ...encodeBundle(1, ESP_FRAME, packet),
+      ...encodeBundle(2, ESP_FRAME, new Uint8Array(8)),
+    ]);
+    const findings = decode([tcpFrame(ends, 1, stream)]);
+    assert.deepEqual(
+      findings.map((finding) => (finding.kind === 'esp' ? finding.head.spi : finding.kind)),
+      ['message', 0x1234_5678, 'notEsp'],
     );
   });
 

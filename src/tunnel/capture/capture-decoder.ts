@@ -11,6 +11,7 @@ import type { Frame } from '../control/deframer.ts';
 import { type DecodeResult, decodeMessage } from '../control/message-codec.ts';
 import { ESP_PAYLOAD_OFFSET, ESP_SHORTEST } from '../esp/format.ts';
 import { laneOf, orderOf } from '../esp/packet-number.ts';
+import { ESP_FRAME } from '../esp/stream-frame.ts';
 import { BundleStream, type StreamFind } from './bundle-stream.ts';
 import type { CapturedFrame } from './capture-file.ts';
 import { readOuterPacket } from './outer-packet.ts';
@@ -77,7 +78,9 @@ export class CaptureDecoder {
   }
 }
 
+/** A path's own connection carries ESP packets behind the header of a message (docs/control-protocol.md). */
 function withMessage(find: StreamFind) {
+  if (find.kind === 'message' && find.frame.type === ESP_FRAME) return readDatagram(find.frame.body);
   return find.kind === 'message' ? { ...find, decoded: decodeMessage(find.frame) } : find;
 }
 

@@ -31,6 +31,9 @@ type Path = {
 const refutedPauseMillis = 30_000;
 
 export class InitiatorPaths {
+  /** Of the paths' own connections, where it is not that of UDP. */
+  tcpPort: number | undefined;
+
   readonly #numbers: PathNumbers;
   readonly #paths = new Map<number, Path>();
   /** When paths that were refuted are asked for again. */
@@ -66,7 +69,9 @@ export class InitiatorPaths {
     path.isStanding = true;
     path.pair = { ...path.pair, remote: reply.endpoint };
     const { pathId, pair } = path;
-    return [{ type: 'pathAdded', path: { role: 'initiator', pathId, ...pair } }, ...this.#retire(talk)];
+    const { tcpPort } = this;
+    const added = { role: 'initiator', pathId, ...pair, ...(tcpPort !== undefined && { tcpPort }) } as const;
+    return [{ type: 'pathAdded', path: added }, ...this.#retire(talk)];
   }
 
   unanswered(request: LinkAddRequest, talk: Conversation): SessionEffect[] {

@@ -12,6 +12,7 @@ import type { Conversation } from './conversation.ts';
 import { InitiatorPaths } from './initiator-paths.ts';
 import { openingKey, sealingKey } from './key-schedule.ts';
 import {
+  capability,
   type LinkAddress,
   protocolVersion,
   type ReplyMessage,
@@ -63,6 +64,8 @@ class Initiator implements SessionPart {
   readonly #paths: InitiatorPaths;
   #talk!: Conversation;
   #sessionLinkIndex: number | undefined;
+  /** The port that was dialled is not that of UDP. */
+  #isTcpPort = false;
 
   constructor(settings: InitiatorSettings) {
     this.#settings = settings;
@@ -149,6 +152,8 @@ class Initiator implements SessionPart {
     const wrong = this.#badAgreement(reply);
     if (wrong !== undefined) return [errorEffect({ kind: 'badAgreement', field: wrong })];
     this.#sessionLinkIndex = reply.sessionLinkIndex;
+    this.#isTcpPort = (reply.capabilities & capability.tcpPort) !== 0;
+    if (this.#isTcpPort) this.#paths.tcpPort = this.#settings.dialled.port;
     const { tunnelInstance, generation, inboundSpi } = this.#settings;
     const { version, capabilities, innerMtu, responderSpi: outboundSpi } = reply;
     const agreed = { version, capabilities, innerMtu };
@@ -183,6 +188,7 @@ class Initiator implements SessionPart {
     const { dialled } = this.#settings;
     const isDialled =
       linkIndex === this.#sessionLinkIndex && endpoint.address.family === dialled.address.family;
-    return isDialled ? dialled : endpoint;
+    if (!isDialled) return endpoint;
+    return this.#isTcpPort ? { ...dialled, port: endpoint.port } : dialled;
   }
 }

@@ -85,6 +85,8 @@ export const closeReason = {
 export const capability = {
   /** Inner packets may arrive with an unfinished transport checksum (ESP next header 253). */
   unfinishedChecksums: 1 << 0,
+  /** The session came in at a port of TCP alone: paths' own connections go there too, UDP to the ports of the links. */
+  tcpPort: 1 << 1,
 } as const;
 
 /** ESP reserves the numbers below (RFC 4303 2.1). */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { anyMessage } from '../../../test/fixtures/control-messages.ts';
-import { type Endpoint, parseEndpoint, parseIpAddress } from '../../network/ip-address.ts';
+import { type Endpoint, formatEndpoint, parseEndpoint, parseIpAddress } from '../../network/ip-address.ts';
 import { encodeBundle } from './bundle-header.ts';
 import { Deframer } from './deframer.ts';
 import { createInitiator, type InitiatorSettings } from './initiator.ts';
@@ -167,6 +167,27 @@ describe('a control session', () => {
     const links = [link(0, '10.0.0.5'), link(1, '203.0.113.2')];
     const { initiator } = new Exchange(initiatorSettings(), responderSettings({ links })).open();
     assert.deepEqual(pathsOf(initiator), ['0 192.0.2.1-203.0.113.1', '1 192.0.2.2-203.0.113.2']);
+  });
+
+  it('goes by UDP where the responder says, and by TCP where it dialled, when that port is of TCP alone', () => {
+    const dialled = endpoint('203.0.113.1:443');
+    const links = [link(0, '10.0.0.5'), link(1, '203.0.113.2')];
+    const ways = (capabilities: number) => {
+      const settings = responderSettings({ links, capabilities });
+      const { initiator } = new Exchange(initiatorSettings({ dialled }), settings).open();
+      return of(initiator, 'pathAdded').map(({ path }) => {
+        assert.ok(path.role === 'initiator');
+        return [formatEndpoint(path.remote), path.tcpPort];
+      });
+    };
+    assert.deepEqual(ways(0b11), [
+      ['203.0.113.1:4500', 443],
+      ['203.0.113.2:4500', 443],
+    ]);
+    assert.deepEqual(ways(0b01), [
+      ['203.0.113.1:443', undefined],
+      ['203.0.113.2:4500', undefined],
+    ]);
   });
 
   for (const verdict of ['unknownPeer', 'notResponder', 'busy'] as const) {

@@ -65,7 +65,10 @@ export type SessionPath =
       readonly localLink: string;
       readonly localAddress: IpAddress;
       readonly remoteLinkIndex: number;
+      /** Of UDP. */
       readonly remote: Endpoint;
+      /** Where the path's own connection goes when the port is another one for TCP. */
+      readonly tcpPort?: number;
     }
   | {
       readonly role: 'responder';

@@ -35,6 +35,8 @@ const DRY_NOISE = 1_000;
 const SHORTEST_SAMPLE = 4_000;
 /** The far side may have received so much more than was sent since: what came over another path for a moment (bytes). */
 const MISCOUNTED = 65_536;
+/** How often one looks whether what was blocked still is, where nobody tells (µs). */
+const BLOCKED_LOOK = 20_000;
 
 /** A report's record of this path, as the reporter read it. */
 export type Reception = {
@@ -48,6 +50,9 @@ export type Reception = {
 };
 
 export class Delivery {
+  /** What carries it takes nothing at the moment. */
+  blocked = false;
+
   readonly #bursts = new SentBursts();
   readonly #delay = new LineDelay();
   readonly #rate = new LineRate();
@@ -105,6 +110,7 @@ export class Delivery {
 
   /** Whether the queue is as long as it should be; the line is then held back, which later measurements want to know. */
   isFull(now: number): boolean {
+    if (this.blocked) return true;
     if (this.#delay.isLooking(now)) return this.#delay.roomAt(this.#clearAt) > now;
     if (this.#clearAt - now <= this.#fullQueue) return false;
     this.#delay.heldBack();
@@ -112,8 +118,9 @@ export class Delivery {
     return true;
   }
 
-  /** When the line will have room again (µs), as long as it is full. */
+  /** When the line will have room again (µs), as long as it is full; whoever is blocked has to be asked again. */
   roomAt(now: number): number {
+    if (this.blocked) return now + BLOCKED_LOOK;
     return this.#delay.isLooking(now) ? this.#delay.roomAt(this.#clearAt) : this.#clearAt - this.#fullQueue;
   }
 

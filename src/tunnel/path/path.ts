@@ -107,6 +107,11 @@ export class Path {
     if (this.state !== 'up') this.#probeAt = now;
   }
 
+  /** The next probe is due. */
+  askNow(now: number): void {
+    this.#probeAt = now;
+  }
+
   /** A probe of the far side came: as long as it asks, we need not. */
   asked(now: number): void {
     if (this.state === 'up') this.#probeAt = now + ASKED_KEEPALIVES * this.keepalive;
@@ -177,6 +182,17 @@ export class Path {
     this.rttVariation = 0;
     const changed = this.state !== 'probing';
     this.#enter('probing', now);
+    return changed;
+  }
+
+  /** Its packets go another way from now on, which has just proven itself. @returns true when the state changed */
+  turned(now: number): boolean {
+    this.marks.clear();
+    this.rtt = 0;
+    this.rttVariation = 0;
+    const changed = this.state !== 'up';
+    this.#enter('up', now);
+    this.#probeAt = now;
     return changed;
   }
 

@@ -21,7 +21,7 @@ import {
 const AT = 7;
 
 function emptyHeader(): ReportHeader {
-  return { answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  return { trial: false, answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
 }
 
 function emptyRecord(): ReceptionRecord {
@@ -59,7 +59,15 @@ const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffff_ffff);
 const plain = { noNullPrototype: true };
 const headers = fc.record(
-  { answerAtOnce: fc.boolean(), path: u16, number: u32, stamp: u32, echo: u32, held: u32 },
+  {
+    trial: fc.boolean(),
+    answerAtOnce: fc.boolean(),
+    path: u16,
+    number: u32,
+    stamp: u32,
+    echo: u32,
+    held: u32,
+  },
   plain,
 );
 const newest = fc.oneof(

@@ -4,7 +4,7 @@
  * A report is the payload of an ESP dummy packet (next header 59), so it is sealed like data, takes a sequence number
  * of the tunnel, and any other ESP implementation discards it. Big-endian:
  * ```
- *  0  version u8 (1)      1  flags u8 (1: answer at once)   2  path u16
+ *  0  version u8 (1)      1  flags u8 (1: answer at once, 2: trial)   2  path u16
  *  4  number u32          8  stamp u32 (µs, sender's clock) 12 echo u32 (stamp of the newest report received here)
  *  16 held u32 (µs between that report's arrival and now)   20 records u8, 3 bytes of zero
  *  24 records: path u16, age u16 (time since the newest packet came, in steps of 32 µs; 65,535 for longer), SPI u32,
@@ -15,6 +15,9 @@
  *  0  SPI u32 (under which it is missing)  4 gaps u16, zero u16   8 floor u64   16 kept u64
  *  24 gaps: missing u16, received u16 (so many from `floor` on, then so many after them, and so on)
  * ```
+ * A trial asks whether what it came by, UDP or the path's TCP connection, carries both ways; the answer is a trial that asks
+ * for none, by the same way. Neither says by which way the path's packets go.
+ *
  * `floor` is the first number that is missing; `kept` is the first of the reporter's own numbers that it could send again.
  *
  * Contract: what writes fills the caller's memory; what reads fills the caller's objects, allocates nothing, and refuses
@@ -33,6 +36,7 @@ export const REPORT_LONGEST =
   REPORT_HEADER_LENGTH + MAX_PATHS * RECORD_LENGTH + GAPS_HEADER_LENGTH + MAX_GAPS * GAP_LENGTH;
 
 const ANSWER_AT_ONCE = 1;
+const TRIAL = 2;
 const AGE_STEP = 32;
 const OLDEST = 0xffff;
 /** Packets that came longer ago than this (µs) are as old as this. */
@@ -41,6 +45,7 @@ const TWO_32 = 0x1_0000_0000;
 
 export type ReportHeader = {
   answerAtOnce: boolean;
+  trial: boolean;
   path: number;
   number: number;
   stamp: number;
@@ -60,7 +65,7 @@ export type ReceptionRecord = {
 
 export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
   data.setUint8(at, REPORT_VERSION);
-  data.setUint8(at + 1, header.answerAtOnce ? ANSWER_AT_ONCE : 0);
+  data.setUint8(at + 1, (header.answerAtOnce ? ANSWER_AT_ONCE : 0) | (header.trial ? TRIAL : 0));
   data.setUint16(at + 2, header.path);
   data.setUint32(at + 4, header.number);
   data.setUint32(at + 8, header.stamp);
@@ -84,6 +89,7 @@ export function readReportHeader(data: DataView, at: number, length: number, int
   const records = data.getUint8(at + 20);
   if (records > MAX_PATHS || length < REPORT_HEADER_LENGTH + records * RECORD_LENGTH) return -1;
   into.answerAtOnce = (data.getUint8(at + 1) & ANSWER_AT_ONCE) !== 0;
+  into.trial = (data.getUint8(at + 1) & TRIAL) !== 0;
   into.path = data.getUint16(at + 2);
   into.number = data.getUint32(at + 4);
   into.stamp = data.getUint32(at + 8);

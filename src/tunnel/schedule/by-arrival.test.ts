@@ -51,6 +51,19 @@ describe('a burst', () => {
     assert.ok(Math.abs(near / far - 4) < 0.3, `${near} and ${far} bytes: 10 ms of each`);
   });
 
+  it('takes what is blocked only where everything is, and then there is no room', () => {
+    const paths = pathsOf({ mbit: 100, millis: 10 }, { mbit: 20, millis: 300 });
+    paths[0]!.delivery.blocked = true;
+    assert.equal(byArrival.choose(paths, later, NONE), 1);
+    fill(paths, later);
+    assert.equal(byArrival.choose(paths, later, NONE), 1, 'full is better than blocked');
+    paths[1]!.delivery.blocked = true;
+    assert.equal(byArrival.choose(paths, later, NONE), 0);
+    assert.ok(byArrival.roomAt(paths, later) > later);
+    paths[0]!.delivery.blocked = false;
+    assert.ok(byArrival.roomAt(paths, later) <= later);
+  });
+
   it('that was lost on one path takes another where that is not much worse', () => {
     const near = pathsOf({ mbit: 100, millis: 10 }, { mbit: 20, millis: 40 });
     assert.deepEqual(

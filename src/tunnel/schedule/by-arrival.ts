@@ -14,23 +14,28 @@ const WORTH_AVOIDING = 50_000;
 /** For the comparison of arrivals a burst is about a packet. */
 const TYPICAL_BYTES = 1_500;
 
+/** One comes before another: what is blocked takes a burst only where every path is. */
+const WITH_ROOM = 0;
+const FULL = 1;
+const BLOCKED = 2;
+
 export const byArrival: Scheduler = {
   choose(paths, now, avoid) {
     let best = -1;
     let bestArrival = Number.POSITIVE_INFINITY;
-    let bestFull = true;
+    let bestRank = BLOCKED;
     for (let index = 0; index < paths.length; index++) {
       const candidate = paths[index] as ScheduledPath;
       if (!carries(candidate, paths)) continue;
       const { path, delivery } = candidate;
-      const full = delivery.isFull(now);
-      if (full && !bestFull) continue;
+      const rank = delivery.blocked ? BLOCKED : delivery.isFull(now) ? FULL : WITH_ROOM;
+      if (rank > bestRank) continue;
       const detour = path.id === avoid ? WORTH_AVOIDING : 0;
       const arrival = delivery.arrivalOf(TYPICAL_BYTES, now) + detour;
-      if (full === bestFull && arrival >= bestArrival) continue;
+      if (rank === bestRank && arrival >= bestArrival) continue;
       best = index;
       bestArrival = arrival;
-      bestFull = full;
+      bestRank = rank;
     }
     return best >= 0 ? best : lastResort(paths);
   },

@@ -42,6 +42,17 @@ const weights = fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({
 });
 
 describe('bursts', () => {
+  it('take what is blocked only where everything is, and then there is no room', () => {
+    const paths = pathsOf(1, 1, 1);
+    enter(paths, 2, 'suspect');
+    paths[0]!.delivery.blocked = true;
+    assert.deepEqual(send(paths, equalBursts(4)), [0, 240_000, 0]);
+    assert.ok(byWeight.roomAt(paths, 1_000) <= 1_000);
+    paths[1]!.delivery.blocked = true;
+    assert.deepEqual(send(paths, equalBursts(1)), [60_000, 0, 0]);
+    assert.ok(byWeight.roomAt(paths, 1_000) > 1_000);
+  });
+
   it('are shared in proportion to the weights', () => {
     const bursts = fc.integer().map((seed) => randomBursts(seed, 4000));
     const likeWeights = weights.filter((list) => Math.max(...list) / Math.min(...list) <= 100);

@@ -15,7 +15,9 @@ const LONGEST_BURST = 65_536;
 
 export const byWeight: Scheduler = {
   choose(paths) {
-    const carrying = furthestBehind(paths);
+    const free = furthestBehind(paths, false);
+    if (free >= 0) return free;
+    const carrying = furthestBehind(paths, true);
     return carrying >= 0 ? carrying : lastResort(paths);
   },
 
@@ -34,8 +36,15 @@ export const byWeight: Scheduler = {
     }
   },
 
-  roomAt(_, now) {
-    return now;
+  roomAt(paths, now) {
+    let room = now;
+    for (let index = 0; index < paths.length; index++) {
+      const { path, delivery } = paths[index] as ScheduledPath;
+      if (path.state !== 'up') continue;
+      if (!delivery.blocked) return now;
+      room = delivery.roomAt(now);
+    }
+    return room;
   },
 
   /**
@@ -51,12 +60,14 @@ export const byWeight: Scheduler = {
   },
 };
 
-function furthestBehind(paths: readonly ScheduledPath[]): number {
+/** Among those that are up, and not blocked unless it may be. */
+function furthestBehind(paths: readonly ScheduledPath[], mayBeBlocked: boolean): number {
   let best = -1;
   let bestClock = Number.POSITIVE_INFINITY;
   for (let index = 0; index < paths.length; index++) {
     const candidate = paths[index] as ScheduledPath;
     if (candidate.clock >= bestClock || !carries(candidate, paths)) continue;
+    if (candidate.delivery.blocked && !mayBeBlocked) continue;
     best = index;
     bestClock = candidate.clock;
   }

@@ -58,7 +58,7 @@ export function secondPath(
   let bestArrival = Number.POSITIVE_INFINITY;
   for (let index = 0; index < paths.length; index++) {
     const { path, delivery } = paths[index] as ScheduledPath;
-    if (index === first || path.state !== 'up') continue;
+    if (index === first || path.state !== 'up' || delivery.blocked) continue;
     const arrival = delivery.arrivalOf(bytes, now);
     if (arrival >= bestArrival) continue;
     best = index;
