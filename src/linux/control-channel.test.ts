@@ -354,7 +354,7 @@ describe('a listener', () => {
   });
 
   it('bounds the handshakes of one source, and journals a flood as a number', async () => {
-    const { listener, refusals } = await listening();
+    const { listener, refusals } = await listening({ limits: { waitTimeoutMillis: 100 } });
     const sockets = Array.from({ length: 40 }, () => raw(listener));
     for (const socket of sockets) socket.resume();
     await until(
@@ -370,8 +370,25 @@ describe('a listener', () => {
     await dialled(listener);
   });
 
+  it('lets a peer wait until others of its source are done', async () => {
+    const { listener } = await listening({ limits: { handshakeTimeoutMillis: 500 } });
+    for (let number = 0; number < 20; number++) raw(listener).resume();
+    await until(() => listener.pendingHandshakes === 8, 'all places taken');
+    const peers = await Promise.all(Array.from({ length: 10 }, () => dialled(listener)));
+    assert.equal(peers.length, 10);
+  });
+
+  it('lets no more wait than it has room for', async () => {
+    const limits = { maxWaiting: 3, waitTimeoutMillis: 60_000, handshakeTimeoutMillis: 60_000 };
+    const { listener } = await listening({ limits });
+    const sockets = Array.from({ length: 40 }, () => raw(listener).resume());
+    const cutOff = () => sockets.filter((socket) => socket.readableEnded || socket.closed).length;
+    await until(() => cutOff() === 29, '29 cut off');
+    assert.equal(listener.pendingHandshakes, 8);
+  });
+
   it('bounds the handshakes of all sources together', async () => {
-    const { listener, refusals } = await listening({ limits: { maxPending: 5 } });
+    const { listener, refusals } = await listening({ limits: { maxPending: 5, waitTimeoutMillis: 100 } });
     const sockets = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'].flatMap((localAddress) =>
       Array.from({ length: 3 }, () =>
         connect({ host: '127.0.0.1', port: listener.local.port, localAddress }),
