@@ -72,7 +72,7 @@ function agreesWithTheModel(size: number, start: number, steps: readonly number[
 
 describe('replay window', () => {
   it('accepts and refuses what a window with a perfect memory does', () => {
-    for (const size of [32, 64, 1024]) {
+    for (const size of [32, 64, 1024, 8192]) {
       const steps = fc.array(distances(size), { maxLength: 120, size: 'max' });
       fc.assert(fc.property(starts, steps, (start, row) => agreesWithTheModel(size, start, row)));
     }
