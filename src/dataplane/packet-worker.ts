@@ -60,6 +60,7 @@ export class PacketWorker {
   readonly #plane: Plane;
   #watchedFd = -1;
   #now = 0;
+  /** When the first tunnel wants to be served (µs). */
   #serviceAt = 0;
   #stopped = false;
 
@@ -87,7 +88,7 @@ export class PacketWorker {
       this.#arena,
       {
         dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
-        sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
+        sendFailed: (tunnel, path) => this.#sendFailed(tunnel, path),
       },
       SENT_MEMORY_BYTES,
     );
@@ -98,7 +99,7 @@ export class PacketWorker {
           this.#reportArrived(tunnel, arrival, offset, length),
         heardOn: (tunnel) => this.#plane.activatePending(tunnel),
         tunnel: (id) => this.#plane.tunnels.get(id),
-        dueAt: (at) => this.#dueAt(at),
+        dueAt: (tunnel, at) => this.#dueAt(tunnel, at),
       },
       this.#plane.associations,
       this.#counters,
@@ -157,7 +158,7 @@ export class PacketWorker {
 
   /** Every path has as much as it should: until one has room again the device's own queue pushes back on the senders. */
   #hold(tunnel: TunnelPlane): void {
-    this.#dueAt(tunnel.heldUntil + HOLD_AT_LEAST);
+    this.#dueAt(tunnel, tunnel.heldUntil + HOLD_AT_LEAST);
     if (tunnel.held) return;
     tunnel.held = true;
     this.#epoll.mute(tunnel.tunFd, TUNNEL | tunnel.id);
@@ -184,6 +185,7 @@ export class PacketWorker {
     for (let command = this.#line.receive(); command !== undefined; command = this.#line.receive()) {
       this.#carryOut(command);
     }
+    for (const tunnel of this.#plane.tunnels.values()) this.#dueAt(tunnel, 0);
   }
 
   #carryOut(command: WorkerCommand): void {
@@ -196,7 +198,6 @@ export class PacketWorker {
       this.#line.tell({ kind: 'trouble', message: `${command.kind}: ${String(error)}` });
     }
     this.#inbound.forget();
-    this.#serviceAt = 0;
   }
 
   #watch(fd: number): void {
@@ -212,11 +213,11 @@ export class PacketWorker {
 
   #reportArrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number): void {
     this.#reporter.arrived(tunnel, arrival, offset, length, this.#now);
-    this.#dueAt(0);
+    this.#dueAt(tunnel, 0);
   }
 
   #dataSent(tunnel: TunnelPlane, path: PlanePath): void {
-    this.#dueAt(path.path.nextDeadline);
+    this.#dueAt(tunnel, path.path.nextDeadline);
     const association = tunnel.outbound;
     if (association === undefined) return;
     tunnel.counters[tunnelSlot.sendingSequence] = association.sequence;
@@ -228,7 +229,13 @@ export class PacketWorker {
   #activated(tunnel: TunnelPlane, spi: number): void {
     this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
     // Probes that could not be sent without keys are due.
-    this.#dueAt(0);
+    this.#dueAt(tunnel, 0);
+  }
+
+  #sendFailed(tunnel: TunnelPlane, path: PlanePath): void {
+    this.#reporter.sendFailed(tunnel, path, this.#now);
+    // What was to go over it goes over others.
+    this.#dueAt(tunnel, 0);
   }
 
   #pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
@@ -251,21 +258,29 @@ export class PacketWorker {
     this.#line.tell({ kind: 'pathMoved', tunnel: tunnel.id, path: path.path.id, remote });
   }
 
+  /** Hundreds of tunnels are idle while one is busy: those for which nothing is due cost a look at the time. */
   #service(): void {
     let next = Number.POSITIVE_INFINITY;
     for (const tunnel of this.#plane.tunnels.values()) {
-      const reportAt = this.#reporter.service(tunnel, this.#now);
-      next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
-      if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
-      if (!tunnel.held) continue;
-      const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
-      if (this.#now >= roomAt) this.#letGo(tunnel);
-      else next = Math.min(next, roomAt);
+      if (this.#now >= tunnel.serviceAt) this.#serviceTunnel(tunnel);
+      next = Math.min(next, tunnel.serviceAt);
     }
     this.#serviceAt = next;
   }
 
-  #dueAt(at: number): void {
+  #serviceTunnel(tunnel: TunnelPlane): void {
+    tunnel.serviceAt = Number.POSITIVE_INFINITY;
+    const reportAt = this.#reporter.service(tunnel, this.#now);
+    this.#dueAt(tunnel, Math.min(reportAt, this.#inbound.service(tunnel, this.#now)));
+    if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
+    if (!tunnel.held) return;
+    const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
+    if (this.#now >= roomAt) this.#letGo(tunnel);
+    else this.#dueAt(tunnel, roomAt);
+  }
+
+  #dueAt(tunnel: TunnelPlane, at: number): void {
+    if (at < tunnel.serviceAt) tunnel.serviceAt = at;
     if (at < this.#serviceAt) this.#serviceAt = at;
   }
 
