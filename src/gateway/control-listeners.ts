@@ -11,9 +11,11 @@ import {
   type LinkClaim,
   listenControl,
 } from '../linux/control-channel.ts';
+import { returnFreeMemory } from '../linux/free-memory.ts';
 import type { NetworkFailure } from '../linux/network-state.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import type { UsableFamily } from './links.ts';
 import { describeStranger } from './session-words.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -28,6 +30,7 @@ export class ControlListeners {
   readonly #tunnels: readonly Tunnel[];
   readonly #open = new Map<string, Listening>();
   readonly #failed = new Map<string, NetworkFailure>();
+  readonly #memory = new HandshakeMemory(returnFreeMemory);
 
   constructor(context: GatewayContext, tunnels: readonly Tunnel[]) {
     this.#context = context;
@@ -58,6 +61,7 @@ export class ControlListeners {
   }
 
   async close(): Promise<void> {
+    this.#memory.close();
     for (const { listener } of this.#open.values()) await listener.close();
     this.#open.clear();
   }
@@ -69,7 +73,10 @@ export class ControlListeners {
         port: family.port,
         identity: this.#context.identity,
         authenticate: (fingerprint) => this.#tunnelOf(fingerprint),
-        onSession: (session, tunnel) => tunnel.accept(session, family.linkIndex),
+        onSession: (session, tunnel) => {
+          this.#memory.used();
+          tunnel.accept(session, family.linkIndex);
+        },
         claimOf: (ticket) => this.#claimOf(ticket),
         onRefusal: (refusal) => this.#refused(refusal),
         farewellToStrangers: farewell,
