@@ -32,7 +32,7 @@ import { closeSoon } from './tcp-connection.ts';
 
 export type ListenLimits = AdmissionLimits & {
   readonly handshakeTimeoutMillis: number;
-  /** Who gives up first should be the one who waits for longer: a dialler allows 4 s for everything. */
+  /** Less than the 4 s that a dialler allows for everything, so that its handshake is not begun when it has left. */
   readonly waitTimeoutMillis: number;
   /** A newer session of the same key pushes the oldest one out: a peer that has started anew must get in. */
   readonly maxSessionsPerPeer: number;
