@@ -130,6 +130,7 @@ export class PacketWorker {
   close(): void {
     this.#plane.close();
     this.#epoll.close();
+    this.#arena.empty();
   }
 
   #serve(ready: number): void {
