@@ -5,7 +5,7 @@
  * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read;
  * a path's connection is handed to its claim only after the proof of its key. Everyone else costs a bounded amount: so
  * many handshakes and unproven connections at a time, in total and per source; each has 5 s, after which it is cut off
- * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes. A bounded number waits for 3 s
+ * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes. A bounded number waits for 2 s
  * at the most, unread, until others are done.
  * Throws: BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE.
  */
@@ -32,7 +32,7 @@ import { closeSoon } from './tcp-connection.ts';
 
 export type ListenLimits = AdmissionLimits & {
   readonly handshakeTimeoutMillis: number;
-  /** Less than the 4 s that a dialler allows for everything, so that its handshake is not begun when it has left. */
+  /** A dialler allows 4 s for everything: half of that is left for its handshake. */
   readonly waitTimeoutMillis: number;
   /** A newer session of the same key pushes the oldest one out: a peer that has started anew must get in. */
   readonly maxSessionsPerPeer: number;
@@ -45,7 +45,7 @@ export const defaultListenLimits: ListenLimits = {
   maxWaiting: 512,
   maxWaitingPerSource: 256,
   handshakeTimeoutMillis: 5_000,
-  waitTimeoutMillis: 3_000,
+  waitTimeoutMillis: 2_000,
   maxSessionsPerPeer: 4,
 };
 
