@@ -52,14 +52,15 @@ export class GatewayDaemon {
     return this.#child;
   }
 
-  async start(): Promise<void> {
+  /** @param timeoutMillis for whatever has to be in place before it listens */
+  async start(timeoutMillis?: number): Promise<void> {
     this.#child = await this.namespace.spawn(program, [
       'run',
       '--config',
       this.files.config,
       ...this.#arguments,
     ]);
-    await this.child.waitFor(/runs as/);
+    await this.child.waitFor(/runs as/, timeoutMillis);
   }
 
   /** SIGTERM, and the exit status. */

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Gateways, openGateways } from '../../lab/gateways.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { openSites } from '../../lab/sites.ts';
+import { type Memory, memoryOf } from '../report/memory.ts';
 import { Load, type LoadReport } from './load.ts';
-import { type Memory, memoryOf } from './memory.ts';
 
 export type SoakSettings = {
   readonly minutes: number;

@@ -60,7 +60,7 @@ export type InboundListener = {
   heardOn(tunnel: TunnelPlane, spi: number): void;
   tunnel(id: number): TunnelPlane | undefined;
   /** A tunnel wants to be served at this time (µs). */
-  dueAt(at: number): void;
+  dueAt(tunnel: TunnelPlane, at: number): void;
 };
 
 /** Where a datagram came from. */
@@ -267,7 +267,7 @@ export class Inbound {
 
   #waitForOrder(tunnel: TunnelPlane, { lane: number }: InboundAssociation): void {
     const lane = tunnel.lanes[number] as Resequencer;
-    if (lane.held > 0) this.#listener.dueAt(Math.min(lane.dueAt, tunnel.reportAt));
+    if (lane.held > 0) this.#listener.dueAt(tunnel, Math.min(lane.dueAt, tunnel.reportAt));
   }
 
   /** Books the packet on the path it came over, for our reports. */
@@ -314,7 +314,7 @@ export class Inbound {
     }
     if (tunnel.reportAt === Number.POSITIVE_INFINITY) {
       tunnel.reportAt = this.#now + REPORT_INTERVAL;
-      this.#listener.dueAt(tunnel.reportAt);
+      this.#listener.dueAt(tunnel, tunnel.reportAt);
     }
     if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);

@@ -66,6 +66,7 @@ export class PacketWorker {
   readonly #plane: Plane;
   #watchedFd = -1;
   #now = 0;
+  /** When the first tunnel wants to be served (µs). */
   #serviceAt = 0;
   #stopped = false;
 
@@ -99,7 +100,7 @@ export class PacketWorker {
       this.#arena,
       {
         dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
-        sendFailed: (tunnel, path) => this.#reporter.sendFailed(tunnel, path, this.#now),
+        sendFailed: (tunnel, path) => this.#sendFailed(tunnel, path),
         streamFull: (path, stream) => this.#awaitRoom(path, stream),
       },
       SENT_MEMORY_BYTES,
@@ -111,7 +112,7 @@ export class PacketWorker {
           this.#reportArrived(tunnel, arrival, offset, length),
         heardOn: (tunnel) => this.#plane.activatePending(tunnel),
         tunnel: (id) => this.#plane.tunnels.get(id),
-        dueAt: (at) => this.#dueAt(at),
+        dueAt: (tunnel, at) => this.#dueAt(tunnel, at),
       },
       this.#plane.associations,
       this.#counters,
@@ -151,6 +152,7 @@ export class PacketWorker {
   close(): void {
     this.#plane.close();
     this.#epoll.close();
+    this.#arena.empty();
   }
 
   #do(ready: number): boolean {
@@ -188,7 +190,7 @@ export class PacketWorker {
 
   /** Every path has as much as it should: until one has room again the device's own queue pushes back on the senders. */
   #hold(tunnel: TunnelPlane): void {
-    this.#dueAt(tunnel.heldUntil + HOLD_AT_LEAST);
+    this.#dueAt(tunnel, tunnel.heldUntil + HOLD_AT_LEAST);
     if (tunnel.held) return;
     tunnel.held = true;
     this.#epoll.mute(tunnel.tunFd, TUNNEL | tunnel.id);
@@ -240,7 +242,8 @@ export class PacketWorker {
   #endStream(stream: PathStream, reason: StreamEnd): void {
     this.#plane.endStream(stream, reason);
     this.#inbound.forget();
-    this.#dueAt(0);
+    const tunnel = this.#plane.tunnels.get(stream.tunnel);
+    if (tunnel !== undefined) this.#dueAt(tunnel, 0);
   }
 
   #drainCommands(): void {
@@ -248,6 +251,7 @@ export class PacketWorker {
     for (let command = this.#line.receive(); command !== undefined; command = this.#line.receive()) {
       this.#carryOut(command);
     }
+    for (const tunnel of this.#plane.tunnels.values()) this.#dueAt(tunnel, 0);
   }
 
   #carryOut(command: WorkerCommand): void {
@@ -260,7 +264,6 @@ export class PacketWorker {
       this.#line.tell({ kind: 'trouble', message: `${command.kind}: ${String(error)}` });
     }
     this.#inbound.forget();
-    this.#serviceAt = 0;
   }
 
   #watch(fd: number): void {
@@ -276,11 +279,11 @@ export class PacketWorker {
 
   #reportArrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number): void {
     this.#reporter.arrived(tunnel, arrival, offset, length, this.#now);
-    this.#dueAt(0);
+    this.#dueAt(tunnel, 0);
   }
 
   #dataSent(tunnel: TunnelPlane, path: PlanePath): void {
-    this.#dueAt(path.path.nextDeadline);
+    this.#dueAt(tunnel, path.path.nextDeadline);
     const association = tunnel.outbound;
     if (association === undefined) return;
     tunnel.counters[tunnelSlot.sendingSequence] = association.sequence;
@@ -292,7 +295,13 @@ export class PacketWorker {
   #activated(tunnel: TunnelPlane, spi: number): void {
     this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
     for (const { path } of tunnel.paths) path.keysCame(this.#now);
-    this.#dueAt(0);
+    this.#dueAt(tunnel, 0);
+  }
+
+  #sendFailed(tunnel: TunnelPlane, path: PlanePath): void {
+    this.#reporter.sendFailed(tunnel, path, this.#now);
+    // What was to go over it goes over others.
+    this.#dueAt(tunnel, 0);
   }
 
   #pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {
@@ -327,17 +336,12 @@ export class PacketWorker {
     });
   }
 
+  /** Hundreds of tunnels are idle while one is busy: those for which nothing is due cost a look at the time. */
   #service(): void {
     let next = Number.POSITIVE_INFINITY;
     for (const tunnel of this.#plane.tunnels.values()) {
-      const reportAt = this.#reporter.service(tunnel, this.#now);
-      next = Math.min(next, reportAt, this.#inbound.service(tunnel, this.#now));
-      if (tunnel.paths.length > 1 && this.#now >= tunnel.guardAt) this.#watchOver(tunnel);
-      if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
-      if (!tunnel.held) continue;
-      const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
-      if (this.#now >= roomAt) this.#letGo(tunnel);
-      else next = Math.min(next, roomAt);
+      if (this.#now >= tunnel.serviceAt) this.#serviceTunnel(tunnel);
+      next = Math.min(next, tunnel.serviceAt);
     }
     this.#serviceAt = next;
   }
@@ -354,7 +358,20 @@ export class PacketWorker {
     this.#line.tell({ kind: 'pathGuarded', tunnel: tunnel.id, path: path.path.id, demoted, ...figures });
   }
 
-  #dueAt(at: number): void {
+  #serviceTunnel(tunnel: TunnelPlane): void {
+    tunnel.serviceAt = Number.POSITIVE_INFINITY;
+    const reportAt = this.#reporter.service(tunnel, this.#now);
+    this.#dueAt(tunnel, Math.min(reportAt, this.#inbound.service(tunnel, this.#now)));
+    if (tunnel.paths.length > 1 && this.#now >= tunnel.guardAt) this.#watchOver(tunnel);
+    if (!tunnel.held && tunnel.sent.wanted > 0) this.#drainDevice(tunnel);
+    if (!tunnel.held) return;
+    const roomAt = tunnel.heldUntil + HOLD_AT_LEAST;
+    if (this.#now >= roomAt) this.#letGo(tunnel);
+    else this.#dueAt(tunnel, roomAt);
+  }
+
+  #dueAt(tunnel: TunnelPlane, at: number): void {
+    if (at < tunnel.serviceAt) tunnel.serviceAt = at;
     if (at < this.#serviceAt) this.#serviceAt = at;
   }
 

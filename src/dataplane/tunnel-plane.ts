@@ -90,6 +90,8 @@ export class TunnelPlane {
   /** Until then every path has as much as it should, and the device is not read (µs). */
   heldUntil = DOUBLE_ZERO;
   held = false;
+  /** When reports, order or room have to be looked at (µs). */
+  serviceAt = DOUBLE_ZERO;
   outbound: OutboundAssociation | undefined;
   /** New keys that wait for the peer to be heard on the inbound SPI that belongs to them. */
   pending: { readonly association: OutboundAssociation; readonly whenHeardOn: number } | undefined;

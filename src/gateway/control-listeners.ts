@@ -12,9 +12,11 @@ import {
   type LinkClaim,
   listenControl,
 } from '../linux/control-channel.ts';
+import { returnFreeMemory } from '../linux/free-memory.ts';
 import type { NetworkFailure } from '../linux/network-state.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import type { GatewayContext } from './context.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import type { UsableFamily } from './links.ts';
 import { describeStranger } from './session-words.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -31,6 +33,7 @@ export class ControlListeners {
   readonly #tunnels: readonly Tunnel[];
   readonly #open = new Map<string, Listening>();
   readonly #failed = new Map<string, NetworkFailure>();
+  readonly #memory = new HandshakeMemory(returnFreeMemory);
 
   constructor(context: GatewayContext, tunnels: readonly Tunnel[]) {
     this.#context = context;
@@ -64,6 +67,7 @@ export class ControlListeners {
   }
 
   async close(): Promise<void> {
+    this.#memory.close();
     for (const { listener } of this.#open.values()) await listener.close();
     this.#open.clear();
   }
@@ -75,7 +79,10 @@ export class ControlListeners {
         port: place.tcpPort,
         identity: this.#context.identity,
         authenticate: (fingerprint) => this.#tunnelOf(fingerprint),
-        onSession: (session, tunnel) => tunnel.accept(session, place.linkIndex, place.tcpPort !== place.port),
+        onSession: (session, tunnel) => {
+          this.#memory.used();
+          tunnel.accept(session, place.linkIndex, place.tcpPort !== place.port);
+        },
         claimOf: (ticket) => this.#claimOf(ticket),
         onRefusal: (refusal) => this.#refused(refusal),
         farewellToStrangers: farewell,

@@ -2,7 +2,8 @@
  * Memory that the kernel and libcrypto read and write, allocated once.
  *
  * Contract: an arena is mapped below 2 GiB, so every address in it is a small integer to V8, can be passed through FFI
- * without allocating, and has 32 bits. Nothing is ever freed: an arena lives as long as its thread. Views on it
+ * without allocating, and has 32 bits. Nothing is ever freed: an arena lives as long as its thread; one that is not needed
+ * any more can be emptied. Views on it
  * (`bytes`, `data`) share the memory; an address is `arena.address + offset`.
  */
 import { BackstayError } from '../errors.ts';
@@ -12,7 +13,12 @@ const mmap = bind<
   (hint: number, length: number, protection: number, flags: number, fd: number, offset: number) => number
 >('uintptr_t mmap(uintptr_t hint, size_t length, int protection, int flags, int fd, int64_t offset)');
 
+const madvise = bind<(address: number, length: number, advice: number) => number>(
+  'int madvise(uintptr_t address, size_t length, int advice)',
+);
+
 const PROT_READ_WRITE = 3;
+const MADV_DONTNEED = 4;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -46,6 +52,11 @@ export class Arena {
     if (offset + length > this.bytes.length) throw new RangeError('arena is too small for what is reserved');
     this.#used = offset + length;
     return offset;
+  }
+
+  /** Gives the memory back to the machine; every byte is zero from then on. */
+  empty(): void {
+    madvise(this.address, this.bytes.length, MADV_DONTNEED);
   }
 
   /** Writes a pointer (a 64-bit little-endian address) into the arena. Allocates nothing. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -72,6 +73,18 @@ async function dialled(listener: ControlListener): Promise<ControlSession> {
   assert.ok(result.ok);
   cleanups.push(() => result.session.close());
   return result.session;
+}
+
+/** What the kernel holds for the listener of this connection; proc(5), /proc/net/tcp. */
+function unreadBytes(listener: ControlListener, socket: Socket): number {
+  const port = (number = 0) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  const own = fields.find(
+    ([, local, remote]) =>
+      local?.endsWith(port(listener.local.port)) === true && remote?.endsWith(port(socket.localPort)),
+  );
+  return Number.parseInt(own?.[4]?.split(':')[1] ?? '0', 16);
 }
 
 /** A connection that speaks no protocol of its own. */
@@ -354,7 +367,7 @@ describe('a listener', () => {
   });
 
   it('bounds the handshakes of one source, and journals a flood as a number', async () => {
-    const { listener, refusals } = await listening();
+    const { listener, refusals } = await listening({ limits: { waitTimeoutMillis: 100 } });
     const sockets = Array.from({ length: 40 }, () => raw(listener));
     for (const socket of sockets) socket.resume();
     await until(
@@ -370,8 +383,36 @@ describe('a listener', () => {
     await dialled(listener);
   });
 
+  it('lets a peer wait until others of its source are done', async () => {
+    const { listener } = await listening({ limits: { handshakeTimeoutMillis: 500 } });
+    for (let number = 0; number < 20; number++) raw(listener).resume();
+    await until(() => listener.pendingHandshakes === 8, 'all places taken');
+    const peers = await Promise.all(Array.from({ length: 10 }, () => dialled(listener)));
+    assert.equal(peers.length, 10);
+  });
+
+  it('reads nothing of one who waits', async () => {
+    const { listener } = await listening();
+    for (let number = 0; number < 8; number++) raw(listener);
+    await until(() => listener.pendingHandshakes === 8, 'all places taken');
+    const waiting = raw(listener);
+    waiting.write(Buffer.alloc(1_000));
+    await until(() => unreadBytes(listener, waiting) === 1_000, 'its bytes at the kernel');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(unreadBytes(listener, waiting), 1_000);
+  });
+
+  it('lets no more wait than it has room for', async () => {
+    const limits = { maxWaiting: 3, waitTimeoutMillis: 60_000, handshakeTimeoutMillis: 60_000 };
+    const { listener } = await listening({ limits });
+    const sockets = Array.from({ length: 40 }, () => raw(listener).resume());
+    const cutOff = () => sockets.filter((socket) => socket.readableEnded || socket.closed).length;
+    await until(() => cutOff() === 29, '29 cut off');
+    assert.equal(listener.pendingHandshakes, 8);
+  });
+
   it('bounds the handshakes of all sources together', async () => {
-    const { listener, refusals } = await listening({ limits: { maxPending: 5 } });
+    const { listener, refusals } = await listening({ limits: { maxPending: 5, waitTimeoutMillis: 100 } });
     const sockets = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'].flatMap((localAddress) =>
       Array.from({ length: 3 }, () =>
         connect({ host: '127.0.0.1', port: listener.local.port, localAddress }),

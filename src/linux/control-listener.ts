@@ -5,7 +5,8 @@
  * Contract: `onSession` is called only for a peer whose key `authenticate` knows, and before any of its bytes is read;
  * a path's connection is handed to its claim only after the proof of its key. Everyone else costs a bounded amount: so
  * many handshakes and unproven connections at a time, in total and per source; each has 5 s, after which it is cut off
- * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes.
+ * whatever it sends; TLS itself refuses a handshake of more than a few hundred kilobytes. A bounded number waits for 2 s
+ * at the most, unread, until others are done.
  * Throws: BS_ADDRESS_IN_USE, BS_ADDRESS_UNAVAILABLE.
  */
 import { once } from 'node:events';
@@ -18,7 +19,7 @@ import type { ExaminerRefusal } from '../tunnel/control/link-examiner.ts';
 import { type ControlSession, openControlSession } from './control-session.ts';
 import { presentedKey, tlsOptions } from './control-tls.ts';
 import type { Fingerprint } from './fingerprint.ts';
-import { HandshakeAdmission, sourceOf } from './handshake-admission.ts';
+import { type AdmissionLimits, HandshakeAdmission, sourceOf } from './handshake-admission.ts';
 import {
   type HandshakeRefusal,
   HandshakeRefusals,
@@ -29,10 +30,10 @@ import type { Identity } from './identity.ts';
 import { examineLink, type LinkClaim } from './link-connection.ts';
 import { closeSoon } from './tcp-connection.ts';
 
-export type ListenLimits = {
-  readonly maxPending: number;
-  readonly maxPendingPerSource: number;
+export type ListenLimits = AdmissionLimits & {
   readonly handshakeTimeoutMillis: number;
+  /** A dialler allows 4 s for everything: half of that is left for its handshake. */
+  readonly waitTimeoutMillis: number;
   /** A newer session of the same key pushes the oldest one out: a peer that has started anew must get in. */
   readonly maxSessionsPerPeer: number;
 };
@@ -40,7 +41,11 @@ export type ListenLimits = {
 export const defaultListenLimits: ListenLimits = {
   maxPending: 64,
   maxPendingPerSource: 8,
+  // Hundreds of sites that come back at the same moment, behind one address as well. One who waits costs a descriptor.
+  maxWaiting: 512,
+  maxWaitingPerSource: 256,
   handshakeTimeoutMillis: 5_000,
+  waitTimeoutMillis: 2_000,
   maxSessionsPerPeer: 4,
 };
 
@@ -75,13 +80,34 @@ export async function listenControl<Peer>(options: ListenOptions<Peer>): Promise
   return listener;
 }
 
-type PendingHandshake = {
+/** A connection that has not proven itself, from when it comes until it is known, or gone. */
+class PendingHandshake {
+  /** That of `connectionKey`. */
+  readonly key: string;
   readonly source: string;
-  readonly settle: () => void;
-  isRefused: boolean;
+  isRefused = false;
   /** Ends what is under way with an answer, where there is one to give. */
   expire: (() => void) | undefined;
-};
+  /** Gives its place, or its turn, to others. */
+  release: () => void = () => {};
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(key: string, source: string) {
+    this.key = key;
+    this.source = source;
+  }
+
+  /** From now on it has so long; an earlier deadline does not count any more. */
+  within(millis: number, late: () => void): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(late, millis);
+  }
+
+  end(): void {
+    clearTimeout(this.#deadline);
+    this.release();
+  }
+}
 
 /** Of the marker before every bundle message; a TLS handshake begins with 0x16 (RFC 8446, 5.1). */
 const markerFirst = bundleMarker >>> 24;
@@ -104,7 +130,7 @@ class Listener<Peer> implements ControlListener {
     this.#limits = { ...defaultListenLimits, ...options.limits };
     this.#admission = new HandshakeAdmission(this.#limits);
     this.#refusals = new HandshakeRefusals((refusal) => options.onRefusal(refusal));
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accepted(socket));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accepted(socket));
     this.#tls = createTlsServer(tlsOptions(options.identity));
     this.#tls.on('secureConnection', (socket) => this.#secured(socket));
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket));
@@ -149,25 +175,28 @@ class Listener<Peer> implements ControlListener {
   #accepted(socket: Socket): void {
     // A connection that is reset at this moment has no address any more.
     const source = sourceOf(socket.remoteAddress ?? '');
-    const admission = this.#admission.admit(source);
+    const pending = new PendingHandshake(connectionKey(socket), source);
+    const admission = this.#admission.admit(source, () => this.#enter(socket, pending));
     socket.on('error', () => {});
     if (!admission.admitted) {
       this.#refusals.add(source, admission.reason);
       socket.destroy();
       return;
     }
-    const key = connectionKey(socket);
-    const settle = () => {
-      clearTimeout(deadline);
-      this.#pending.delete(key);
-      admission.release();
-    };
-    const pending: PendingHandshake = { source, settle, isRefused: false, expire: undefined };
-    const deadline = setTimeout(() => this.#expired(socket, pending), this.#limits.handshakeTimeoutMillis);
-    this.#pending.set(key, pending);
+    pending.release = admission.release;
+    this.#pending.set(pending.key, pending);
     this.#connections.add(socket);
-    socket.once('close', () => this.#closed(socket, key, pending));
+    socket.once('close', () => this.#closed(socket, pending));
+    const { waits: why } = admission;
+    if (why !== undefined)
+      pending.within(this.#limits.waitTimeoutMillis, () => this.#cutOff(socket, pending, why));
+  }
+
+  /** Has its place, at once or after waiting; it was accepted unread. */
+  #enter(socket: Socket, pending: PendingHandshake): void {
+    pending.within(this.#limits.handshakeTimeoutMillis, () => this.#expired(socket, pending));
     socket.once('readable', () => this.#begun(socket, pending));
+    socket.read(0);
   }
 
   #begun(socket: Socket, pending: PendingHandshake): void {
@@ -183,7 +212,7 @@ class Listener<Peer> implements ControlListener {
     pending.expire = examineLink(socket, {
       claimOf: (ticket) => this.#options.claimOf(ticket),
       ended: (result) => {
-        if (result === 'passed') pending.settle();
+        if (result === 'passed') this.#settle(pending);
         else this.#tell(pending, linkRefusals[result]);
       },
     });
@@ -191,16 +220,25 @@ class Listener<Peer> implements ControlListener {
 
   #expired(socket: Socket, pending: PendingHandshake): void {
     if (pending.expire !== undefined) return pending.expire();
-    this.#tell(pending, 'handshakeTimeout');
+    this.#cutOff(socket, pending, 'handshakeTimeout');
+  }
+
+  #cutOff(socket: Socket, pending: PendingHandshake, reason: RefusalReason): void {
+    this.#tell(pending, reason);
     socket.destroy();
   }
 
-  #closed(socket: Socket, key: string, pending: PendingHandshake): void {
+  #closed(socket: Socket, pending: PendingHandshake): void {
     this.#connections.delete(socket);
-    if (this.#pending.get(key) !== pending) return;
+    if (this.#pending.get(pending.key) !== pending) return;
     if (pending.expire === undefined) this.#tell(pending, 'handshakeFailed', { code: 'ECONNRESET' });
     else this.#tell(pending, 'linkBrokenOff');
-    pending.settle();
+    this.#settle(pending);
+  }
+
+  #settle(pending: PendingHandshake): void {
+    this.#pending.delete(pending.key);
+    pending.end();
   }
 
   /** When the connection is gone already, its end has been told. */
@@ -218,7 +256,7 @@ class Listener<Peer> implements ControlListener {
     const { fingerprint } = presented;
     const peer = this.#options.authenticate(fingerprint);
     if (peer === undefined) return this.#refuse(socket, pending, 'unknownKey', fingerprint);
-    pending.settle();
+    this.#settle(pending);
     const session = openControlSession(socket, fingerprint);
     this.#remember(fingerprint, socket);
     this.#options.onSession(session, peer);

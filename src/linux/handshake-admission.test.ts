@@ -13,29 +13,53 @@ describe('handshake admission', () => {
     assert.equal(sourceOf(''), '');
   });
 
+  const limits = { maxPending: 5, maxPendingPerSource: 2, maxWaiting: 4, maxWaitingPerSource: 3 };
+
   it('never holds more than its limits, and everything is free again in the end', () => {
-    const steps = fc.array(fc.record({ source: fc.constantFrom('a', 'b', 'c', 'd'), release: fc.boolean() }));
+    const steps = fc.array(fc.record({ source: fc.constantFrom('a', 'b', 'c', 'd'), release: fc.nat(3) }));
     fc.assert(
       fc.property(steps, (list) => {
-        const admission = new HandshakeAdmission({ maxPending: 5, maxPendingPerSource: 2 });
-        const held: { source: string; release: () => void }[] = [];
+        const admission = new HandshakeAdmission(limits);
+        const there: { source: string; entered: boolean; release: () => void }[] = [];
+        const within = (entered: boolean, most: number, mostOfSource: number) => {
+          const counted = there.filter((one) => one.entered === entered);
+          const ofSource = Object.values(Object.groupBy(counted, (one) => one.source));
+          assert.ok(counted.length <= most);
+          assert.ok(ofSource.every((list = []) => list.length <= mostOfSource));
+          return counted.length;
+        };
         for (const { source, release } of list) {
-          if (release) {
-            const one = held.shift();
-            one?.release();
-            one?.release();
-            continue;
-          }
-          const ofSource = held.filter((one) => one.source === source).length;
-          const result = admission.admit(source);
-          assert.equal(result.admitted, ofSource < 2 && held.length < 5);
-          if (result.admitted) held.push({ source, release: result.release });
-          assert.equal(admission.pending, held.length);
+          const [gone] = release === 0 ? there.splice(there.length >> 1, 1) : [];
+          gone?.release();
+          gone?.release();
+          const one = { source, entered: false, release: () => {} };
+          const result = admission.admit(source, () => (one.entered = true));
+          if (result.admitted) there.push(Object.assign(one, { release: result.release }));
+          assert.equal(result.admitted && result.waits === undefined, one.entered);
+          assert.equal(admission.pending, within(true, 5, 2));
+          assert.equal(admission.waiting, within(false, 4, 3));
         }
-        for (const one of held) one.release();
-        assert.equal(admission.pending, 0);
+        for (const one of there) one.release();
+        assert.deepEqual([admission.pending, admission.waiting], [0, 0]);
       }),
     );
+  });
+
+  it('lets in who has waited longest and may enter', () => {
+    const admission = new HandshakeAdmission(limits);
+    const entered: string[] = [];
+    const admit = (source: string, name: string) => admission.admit(source, () => void entered.push(name));
+    const first = admit('a', 'a1');
+    for (const name of ['a2', 'a3', 'a4', 'a5']) admit('a', name);
+    assert.deepEqual(admit('a', 'a6'), { admitted: false, reason: 'tooManyPendingOfSource' });
+    const other = admit('b', 'b1');
+    assert.deepEqual(entered, ['a1', 'a2', 'b1']);
+    assert.ok(first.admitted && other.admitted);
+    other.release();
+    assert.deepEqual(entered, ['a1', 'a2', 'b1'], 'no place of its own source is free');
+    first.release();
+    first.release();
+    assert.deepEqual(entered, ['a1', 'a2', 'b1', 'a3']);
   });
 });
 

@@ -229,7 +229,7 @@ describe('a listener, of strangers on the connection of a path', () => {
   });
 
   it('counts them with the handshakes of their source', async () => {
-    const { listener, refusals } = await listening();
+    const { listener, refusals } = await listening({ limits: { waitTimeoutMillis: 100 } });
     const strangers = Array.from({ length: 20 }, () => raw(listener.local.port));
     for (const { socket } of strangers) socket.write(request);
     await until(() => strangers.filter(({ socket }) => socket.closed).length === 12, '12 cut off');

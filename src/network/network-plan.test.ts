@@ -122,9 +122,9 @@ delete table inet backstay
 table inet backstay {
   chain forward {
     type filter hook forward priority mangle; policy accept;
-    oifname "bs-head" tcp flags syn tcp option maxseg size set rt mtu comment "into bs-head: segments fit the route"
-    iifname "bs-head" meta nfproto ipv4 tcp flags syn tcp option maxseg size set 1378 comment "from bs-head, ipv4: segments up to 1378 bytes"
-    iifname "bs-head" meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1358 comment "from bs-head, ipv6: segments up to 1358 bytes"
+    oifname { "bs-head" } tcp flags syn tcp option maxseg size set rt mtu comment "into tunnels: segments fit the route: 02720428fdccf162"
+    iifname { "bs-head" } meta nfproto ipv4 tcp flags syn tcp option maxseg size set 1378 comment "from tunnels, ipv4: segments up to 1378 bytes: 3960ad45d5466c97"
+    iifname { "bs-head" } meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1358 comment "from tunnels, ipv6: segments up to 1358 bytes: ace4978d9f03adc8"
   }
 }
 `,

@@ -71,8 +71,21 @@ function agreesWithTheModel(size: number, start: number, steps: readonly number[
 }
 
 describe('replay window', () => {
+  it('forgets nothing while it grows', () => {
+    for (const jump of [2_048, 2_049, 4_095, 4_096, 30_000, 65_536]) {
+      const window = new ReplayWindow();
+      for (let sequence = 1; sequence < 2_048; sequence += 2) window.accept(sequence);
+      window.accept(jump);
+      const first = Math.max(1, jump - REPLAY_WINDOW_PACKETS + 1);
+      for (let sequence = first; sequence < 2_048; sequence++) {
+        assert.equal(window.isFresh(sequence), sequence % 2 === 0, `${sequence} after ${jump}`);
+      }
+      assert.equal(window.isFresh(jump), false);
+    }
+  });
+
   it('accepts and refuses what a window with a perfect memory does', () => {
-    for (const size of [32, 64, 1024]) {
+    for (const size of [32, 64, 1024, 8192]) {
       const steps = fc.array(distances(size), { maxLength: 120, size: 'max' });
       fc.assert(fc.property(starts, steps, (start, row) => agreesWithTheModel(size, start, row)));
     }

@@ -3,7 +3,8 @@
  *
  * Contract: for each packet `locate(low)` gives the 64-bit number it must have (as a double, exact to 2^53);
  * `isFresh` says whether it may be accepted; after the packet proved authentic, `accept` marks it. Numbers more than
- * the window behind the newest are refused. Allocates nothing.
+ * the window behind the newest are refused. Allocates only while it grows: no more is kept than numbers were used, so that
+ * the keys of a tunnel that is idle take little.
  *
  * The window is a ring of words that is cleared word by word as it moves, so that moving costs little (RFC 6479).
  * Source: RFC 4303, 3.4.3 and appendix A2; RFC 6479.
@@ -11,6 +12,8 @@
 const WORD_BITS = 32;
 const WORD_SHIFT = 5;
 const TWO_32 = 0x1_0000_0000;
+/** An hour of an idle tunnel's probes is some thousand packets. */
+const FIRST_RING = 2_048;
 
 /**
  * Wide enough for the delay spread of uneven links at full rate: at 10 Gbit/s in packets of 1,400 bytes a spread of
@@ -21,10 +24,11 @@ export const REPLAY_WINDOW_PACKETS = 65_536;
 export class ReplayWindow {
   /**
    * Twice the window, so that a word that is partly cleared is never counted as inside, and a power of two, so that a
-   * number's place is a mask away: a modulo of doubles is a call.
+   * number's place is a mask away: a modulo of doubles is a call. Until then it has room for every number from 0 on, each
+   * in the place that it keeps.
    */
-  readonly #words: Int32Array;
-  readonly #mask: number;
+  #words: Int32Array;
+  #mask: number;
   readonly #size: number;
   #newest = 0;
 
@@ -34,7 +38,7 @@ export class ReplayWindow {
       throw new RangeError('the size of a replay window is a power of two');
     }
     this.#size = size;
-    this.#words = new Int32Array((2 * size) / WORD_BITS);
+    this.#words = new Int32Array(Math.min(FIRST_RING, 2 * size) / WORD_BITS);
     this.#mask = this.#words.length - 1;
   }
 
@@ -72,11 +76,23 @@ export class ReplayWindow {
   }
 
   #advance(sequence: number): void {
+    if (sequence >= this.#words.length * WORD_BITS && this.#words.length * WORD_BITS < 2 * this.#size)
+      this.#grow(sequence);
     const words = this.#words;
     const from = (this.#newest >>> 0) >>> WORD_SHIFT;
     const distance = Math.floor(sequence / WORD_BITS) - Math.floor(this.#newest / WORD_BITS);
     const steps = Math.min(distance, words.length);
     for (let step = 1; step <= steps; step++) words[(from + step) & this.#mask] = 0;
     this.#newest = sequence;
+  }
+
+  /** It has not come round yet, so what it holds stays where it is. */
+  #grow(sequence: number): void {
+    let ring = this.#words.length * WORD_BITS;
+    while (ring <= sequence && ring < 2 * this.#size) ring *= 2;
+    const words = new Int32Array(ring / WORD_BITS);
+    words.set(this.#words);
+    this.#words = words;
+    this.#mask = words.length - 1;
   }
 }

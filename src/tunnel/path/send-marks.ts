@@ -3,18 +3,22 @@
  *
  * A mark is a moment: the newest packet sent by then, and when its report is due. Links deliver in order, so a report
  * that names a newer packet covers every older mark; packets lost on the way cost nothing but their share of `loss`.
- * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates nothing.
+ * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates
+ * only while it grows.
  */
 /** Marks closer than this say nothing more (µs). */
 const MARK_MICROS = 4_000;
 /** Holds a second of steady sending, which is the longest that a path may take to answer. */
-const CAPACITY = 256;
+const LAST_CAPACITY = 256;
+/** An idle path has a probe or two under way. */
+const FIRST_CAPACITY = 8;
 
 export class SendMarks {
-  readonly #spi = new Float64Array(CAPACITY);
-  readonly #sequence = new Float64Array(CAPACITY);
-  readonly #sentAt = new Float64Array(CAPACITY);
-  readonly #dueAt = new Float64Array(CAPACITY);
+  #capacity = FIRST_CAPACITY;
+  #spi = new Float64Array(FIRST_CAPACITY);
+  #sequence = new Float64Array(FIRST_CAPACITY);
+  #sentAt = new Float64Array(FIRST_CAPACITY);
+  #dueAt = new Float64Array(FIRST_CAPACITY);
   #first = 0;
   #count = 0;
 
@@ -35,7 +39,7 @@ export class SendMarks {
   /** Notes that everything up to `sequence` was sent. No mark is due later than one after it. */
   add(spi: number, sequence: number, now: number, dueAt: number): void {
     if (this.#count > 0) {
-      const last = (this.#first + this.#count - 1) % CAPACITY;
+      const last = (this.#first + this.#count - 1) % this.#capacity;
       const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
       // What may take longer than the mark allows would make it overdue.
       const asUrgent = dueAt - (this.#dueAt[last] as number) < MARK_MICROS;
@@ -44,10 +48,9 @@ export class SendMarks {
         if (dueAt < (this.#dueAt[last] as number)) this.#hasten(this.#count - 1, dueAt);
         return;
       }
-      // The newest gives way: a mark with its time and a later packet would be overdue before it can be covered.
-      if (this.#count === CAPACITY) this.#count--;
+      if (this.#count === this.#capacity) this.#makeRoom();
     }
-    const index = (this.#first + this.#count) % CAPACITY;
+    const index = (this.#first + this.#count) % this.#capacity;
     this.#spi[index] = spi;
     this.#sequence[index] = sequence;
     this.#sentAt[index] = now;
@@ -76,7 +79,7 @@ export class SendMarks {
   /** A report that covers a mark covers those before it: up to the mark at `index` none is due later than `dueAt`. */
   #hasten(index: number, dueAt: number): void {
     for (let before = index; before >= 0; before--) {
-      const at = (this.#first + before) % CAPACITY;
+      const at = (this.#first + before) % this.#capacity;
       if ((this.#dueAt[at] as number) <= dueAt) return;
       this.#dueAt[at] = dueAt;
     }
@@ -84,14 +87,37 @@ export class SendMarks {
 
   #lastCovered(spi: number, newest: number): number {
     for (let index = this.#count - 1; index >= 0; index--) {
-      const at = (this.#first + index) % CAPACITY;
+      const at = (this.#first + index) % this.#capacity;
       if (this.#spi[at] === spi && (this.#sequence[at] as number) <= newest) return index;
     }
     return -1;
   }
 
   #drop(): void {
-    this.#first = (this.#first + 1) % CAPACITY;
+    this.#first = (this.#first + 1) % this.#capacity;
     this.#count--;
+  }
+
+  /** When it is as large as it gets the newest gives way: a mark with its time and a later packet would be overdue too early. */
+  #makeRoom(): void {
+    if (this.#capacity === LAST_CAPACITY) {
+      this.#count--;
+      return;
+    }
+    const capacity = this.#capacity * 2;
+    this.#spi = this.#grown(this.#spi, capacity);
+    this.#sequence = this.#grown(this.#sequence, capacity);
+    this.#sentAt = this.#grown(this.#sentAt, capacity);
+    this.#dueAt = this.#grown(this.#dueAt, capacity);
+    this.#first = 0;
+    this.#capacity = capacity;
+  }
+
+  /** The same marks in a larger ring, the oldest in the first place. */
+  #grown(ring: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
+    const grown = new Float64Array(capacity);
+    grown.set(ring.subarray(this.#first));
+    grown.set(ring.subarray(0, this.#first), ring.length - this.#first);
+    return grown;
   }
 }

@@ -9,7 +9,7 @@ import { DOUBLE_ZERO } from '../double-zero.ts';
 
 /** Bursts closer than this are one (µs). */
 const MERGE_MICROS = 200;
-const FIRST_CAPACITY = 64;
+const FIRST_CAPACITY = 16;
 const LAST_CAPACITY = 8192;
 
 export class SentBursts {

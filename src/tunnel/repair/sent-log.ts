@@ -17,7 +17,7 @@ const WORD = 32;
 
 /** As many as a tunnel has paths. */
 const REPORTED_PATHS = 32;
-const FIRST_CAPACITY = 64;
+const FIRST_CAPACITY = 16;
 /** At full speed in bursts of 23 packets this is more than the sent memory holds. */
 const LAST_CAPACITY = 16_384;
 /** What is older is of no use to anybody (µs). */
