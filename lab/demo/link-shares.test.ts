@@ -13,6 +13,8 @@ describe('link shares', () => {
       [
         ['fibre', 282_000_000],
         ['lte', 62_440],
+        ['umts', 0],
+        ['isdn', 0],
       ],
     );
   });
@@ -23,6 +25,8 @@ describe('link shares', () => {
       [
         ['fibre', 0],
         ['lte', 0],
+        ['umts', 0],
+        ['isdn', 0],
       ],
     );
   });
