@@ -267,12 +267,14 @@ export class Outbound {
       return;
     }
     tunnel.scheduler.charge(tunnel.paths, this.#pathIndex, bytes);
-    path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now);
-    path.path.sent(association.spi, association.sequence, this.#now);
+    const copied = tunnel.classes.mode(this.#class) === 'duplicate';
+    path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now, copied);
+    // Of two copies one is reported: the other path would be in question for it.
+    if (!copied) path.path.sent(association.spi, association.sequence, this.#now);
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     this.#listener.dataSent(tunnel, path);
-    if (tunnel.classes.mode(this.#class) === 'duplicate') this.#sendCopy(tunnel, packets, bytes);
+    if (copied) this.#sendCopy(tunnel, packets, bytes);
   }
 
   /** The same burst over another path: the far side takes whichever comes first. */
@@ -281,7 +283,7 @@ export class Outbound {
     if (path === undefined || !hasWayOut(path)) return;
     if (!this.#transmit(path, this.#burst, bytes, this.#size)) return;
     const { spi, sequence } = tunnel.outbound as OutboundAssociation;
-    path.delivery.sent(spi, sequence, packets, bytes, this.#now);
+    path.delivery.sent(spi, sequence, packets, bytes, this.#now, true);
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     count(tunnel.counters, tunnelSlot.sentTwice, packets);

@@ -9,6 +9,8 @@ import { recordOffset, writeGaps, writeRecord, writeReportHeader } from '../tunn
 
 const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
 
+const anything = { from: [], to: [], protocols: [], ports: [], sourcePorts: [], dscps: [] };
+
 const benches: PacketBench[] = [];
 after(() => {
   for (const bench of benches) bench.close();
@@ -81,6 +83,17 @@ describe('what was sent', () => {
     bench.outbound.drain(bench.tunnel, bench.now);
     assert.equal(bench.count('sentAgain'), 0);
     assert.equal(bench.tunnel.sent.wanted, 0);
+  });
+});
+
+describe('a packet that goes over two paths', () => {
+  it('puts neither in question: only the copy that came first is reported', () => {
+    const bench = new PacketBench({ classes: [{ mode: 'duplicate', ...anything }] });
+    benches.push(bench);
+    bench.sealWith(keys);
+    bench.fromDevice(onDevice(100));
+    assert.equal(bench.path.path.marks.count, 0);
+    assert.equal(datagrams(bench, 136).length, 1);
   });
 });
 

@@ -136,12 +136,15 @@ export class Delivery {
     return Math.max(this.#clearAt, now) + this.#delay.base + (bytes * 1e6) / this.#rate.value;
   }
 
-  /** `packets` packets up to number `last` were sent in one burst, for the first time or again. */
-  sent(spi: number, last: number, packets: number, bytes: number, now: number): void {
+  /**
+   * `packets` packets up to number `last` were sent in one burst, for the first time or again.
+   * @param copied they go over another path as well, and the far side counts only those that come first
+   */
+  sent(spi: number, last: number, packets: number, bytes: number, now: number, copied = false): void {
     const weighed = bytes + packets * OVERHEAD;
     this.#sent += weighed;
     const begin = Math.max(this.#clearAt, now);
-    this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, begin - now, now);
+    this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, begin - now, now, copied);
     this.#clearAt = begin + (weighed * 1e6) / this.#rate.value;
   }
 

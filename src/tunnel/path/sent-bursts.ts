@@ -51,6 +51,7 @@ export class SentBursts {
    * @param total the bytes sent over the path with this burst; `bytes` of them are its own
    * @param queue that is thought to stand before it (µs). Numbers grow but for packets that are sent again, which are a
    * burst of their own
+   * @param copied as `Delivery.sent` says: like what is sent again
    */
   add(
     spi: number,
@@ -60,6 +61,7 @@ export class SentBursts {
     bytes: number,
     queue: number,
     now: number,
+    copied = false,
   ): void {
     if (spi !== this.#spi) {
       this.#earlierSpi = this.#spi;
@@ -70,7 +72,7 @@ export class SentBursts {
     if (this.#count > 0) {
       const newest = (this.#first + this.#count - 1) % this.#capacity;
       const sameKeys = this.#generation[newest] === this.#generations;
-      const grows = first > (this.#lastNumber[newest] as number) && first > this.#highest;
+      const grows = !copied && first > (this.#lastNumber[newest] as number) && first > this.#highest;
       if (
         sameKeys &&
         grows &&
@@ -85,7 +87,7 @@ export class SentBursts {
       }
     }
     if (this.#count === this.#capacity) this.#makeRoom();
-    const again = first <= this.#highest;
+    const again = copied || first <= this.#highest;
     if (last > this.#highest) this.#highest = last;
     const at = (this.#first + this.#count) % this.#capacity;
     this.#generation[at] = this.#generations;
