@@ -19,6 +19,7 @@ import {
   ESP_TRAILER_LENGTH,
   nextHeader,
 } from '../tunnel/esp/format.ts';
+import { NO_LANE } from '../tunnel/esp/packet-number.ts';
 import {
   FRAME_HEADER_LENGTH,
   FRAME_LONGEST,
@@ -266,6 +267,7 @@ export class Inbound {
   }
 
   #waitForOrder(tunnel: TunnelPlane, { lane: number }: InboundAssociation): void {
+    if (number === NO_LANE) return;
     const lane = tunnel.lanes[number] as Resequencer;
     if (lane.held > 0) this.#listener.dueAt(tunnel, Math.min(lane.dueAt, tunnel.reportAt));
   }

@@ -98,11 +98,7 @@ export class TunnelPlane {
   rekeyAsked = false;
   /** How long packets are waited for. */
   readonly patience = new Patience();
-  /**
-   * The order of what arrives, by lane, under the newest SPI heard; under the one before, packets are not waited for. The
-   * first is there for what has no lane, and never used.
-   */
-  readonly lanes = Array.from({ length: LANES }, () => new Resequencer(this.patience));
+  #lanes: readonly Resequencer[] | undefined;
   /** What the newest keys received, for our reports of what is missing. */
   received: InboundAssociation | undefined;
   readonly missing = new Missing();
@@ -128,6 +124,15 @@ export class TunnelPlane {
     this.classes = new TrafficClasses(command.classes ?? []);
     this.pinned = new Int32Array(this.classes.count).fill(-1);
     this.scheduler = command.schedule === 'weight' ? byWeight : byArrival;
+  }
+
+  /**
+   * The order of what arrives, by lane, under the newest SPI heard; under the one before, packets are not waited for. The
+   * first is there for what has no lane, and never used. Most of many tunnels carry nothing: they have none.
+   */
+  get lanes(): readonly Resequencer[] {
+    this.#lanes ??= Array.from({ length: LANES }, () => new Resequencer(this.patience));
+    return this.#lanes;
   }
 
   /**
@@ -204,8 +209,9 @@ export class TunnelPlane {
   /** When the first gap in any lane is given up (µs); Infinity when nothing waits. */
   get orderDueAt(): number {
     let due = Number.POSITIVE_INFINITY;
+    if (this.#lanes === undefined) return due;
     for (let lane = 1; lane < LANES; lane++) {
-      due = Math.min(due, (this.lanes[lane] as Resequencer).dueAt);
+      due = Math.min(due, (this.#lanes[lane] as Resequencer).dueAt);
     }
     return due;
   }
