@@ -3,8 +3,7 @@
 import { z } from 'zod';
 import type { FilterProtocol, PortRange } from '../network/filter-rule.ts';
 import type { IpPrefix } from '../network/ip-address.ts';
-import { networkOrAddress } from './address-fields.ts';
-import { ports, protocol } from './filter-section.ts';
+import { packetFields } from './filter-section.ts';
 import { listOf, oneOrMore } from './list-fields.ts';
 import { givenName } from './name-fields.ts';
 import { choice, numeralField } from './text-field.ts';
@@ -34,22 +33,7 @@ const classSchema = z
           'How the packets are carried. `spread`: over all links, each on the one where it arrives first. `duplicate`: over ' +
           'two links at once, and the first copy counts; for calls. `pin`: over one link as long as it works.',
       }),
-      from: oneOrMore(networkOrAddress(), maximumEntries)
-        .default([])
-        .meta({ description: 'Source addresses inside the tunnel.', shownDefault: 'any' }),
-      to: oneOrMore(networkOrAddress(), maximumEntries)
-        .default([])
-        .meta({ description: 'Destination addresses inside the tunnel.', shownDefault: 'any' }),
-      protocol: oneOrMore(protocol(), 16).default([]).meta({
-        description: 'The protocol. `icmp` is ICMP in IPv4 and ICMPv6 in IPv6.',
-        shownDefault: 'any',
-      }),
-      ports: oneOrMore(ports(), maximumEntries)
-        .default([])
-        .meta({ description: 'Destination ports of TCP or UDP.', shownDefault: 'any' }),
-      'source-ports': oneOrMore(ports(), maximumEntries)
-        .default([])
-        .meta({ description: 'Source ports of TCP or UDP.', shownDefault: 'any' }),
+      ...packetFields(),
       dscp: oneOrMore(dscp(), maximumEntries).default([]).meta({
         description: 'The code point of differentiated services that the packets carry (RFC 2474).',
         shownDefault: 'any',

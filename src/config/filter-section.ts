@@ -12,20 +12,9 @@ import { wrongValue } from './wording.ts';
 const maximumFilters = 128;
 const maximumEntries = 64;
 
-const filterSchema = z.strictObject(
-  {
-    name: givenName().optional().meta({
-      description: 'What `backstay status` calls this filter.',
-      shownDefault: 'its place in the list',
-    }),
-    action: choice('accept', 'drop', 'reject').meta({
-      description:
-        'What happens to packets that match: `drop` says nothing, `reject` answers TCP with a reset and everything else ' +
-        'with an ICMP error.',
-    }),
-    direction: choice('in', 'out', 'both')
-      .default('both')
-      .meta({ description: '`out` is what goes to the peer, `in` is what comes from it.' }),
+/** What tells packets by their headers, for whatever is then done with them. */
+export function packetFields() {
+  return {
     from: oneOrMore(networkOrAddress(), maximumEntries)
       .default([])
       .meta({ description: 'Source addresses inside the tunnel.', shownDefault: 'any' }),
@@ -42,6 +31,24 @@ const filterSchema = z.strictObject(
     'source-ports': oneOrMore(ports(), maximumEntries)
       .default([])
       .meta({ description: 'Source ports of TCP or UDP.', shownDefault: 'any' }),
+  };
+}
+
+const filterSchema = z.strictObject(
+  {
+    name: givenName().optional().meta({
+      description: 'What `backstay status` calls this filter.',
+      shownDefault: 'its place in the list',
+    }),
+    action: choice('accept', 'drop', 'reject').meta({
+      description:
+        'What happens to packets that match: `drop` says nothing, `reject` answers TCP with a reset and everything else ' +
+        'with an ICMP error.',
+    }),
+    direction: choice('in', 'out', 'both')
+      .default('both')
+      .meta({ description: '`out` is what goes to the peer, `in` is what comes from it.' }),
+    ...packetFields(),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least action') },
 );
@@ -62,7 +69,7 @@ export function matchOf(filter: ParsedFilter): FilterMatch {
   return { direction, from, to, protocols: protocol, ports, sourcePorts: filter['source-ports'] };
 }
 
-export function protocol() {
+function protocol() {
   return numeralField<FilterProtocol>('tcp, udp, icmp, esp or a protocol number from 0 to 255', (text) => {
     const named = namedProtocols.get(text);
     if (named !== undefined) return { value: named };
@@ -83,7 +90,7 @@ const namedProtocols: ReadonlyMap<string, FilterProtocol> = new Map<string, Filt
   ['50', 'esp'],
 ]);
 
-export function ports() {
+function ports() {
   return numeralField<PortRange>('a port from 1 to 65535 or a range such as 8000-8100', (text) => {
     const parts = /^(?<first>[1-9]\d{0,4})(?:-(?<last>[1-9]\d{0,4}))?$/.exec(text)?.groups;
     if (parts === undefined) return { wrong: undefined };
