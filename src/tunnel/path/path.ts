@@ -33,8 +33,8 @@ const UTMOST_DEADLINE = 5_000_000;
 const UNMEASURED_DEADLINE = 3_000_000;
 /** How many deadlines a suspect path gets at least to answer the probes sent meanwhile. */
 const SUSPECT_DEADLINES = 2;
-/** So many probes in a row stay unanswered once in 3,000 times on a line that loses 30 % each way. */
-const SUSPECT_PROBES = 12;
+/** So many probes in a row stay unanswered once in 47,000 times on a line that loses 30 % each way. */
+const SUSPECT_PROBES = 16;
 /** A path that was down has to answer this many probes in a row before it carries data again. */
 const RETURN_COVERS = 3;
 /** A side that was asked asks itself after so many keepalives: the other's next probe comes first, if one comes. */
