@@ -108,7 +108,8 @@ export class Outbound {
     let there = true;
     if (tunnel.sent.wanted > 0) this.#repair(tunnel, now);
     while (reads < READ_BUDGET) {
-      tunnel.heldUntil = tunnel.scheduler.roomAt(tunnel.paths, now);
+      // After silence there is room, unless nothing was read because there was none.
+      if (!silent || tunnel.held) tunnel.heldUntil = tunnel.scheduler.roomAt(tunnel.paths, now);
       if (tunnel.heldUntil > now) break;
       const length = readFd(tunnel.tunFd, this.#arena.address + virtio, READ_LENGTH);
       if (length < 0) there = errno() === errnoValue.EAGAIN;
@@ -251,18 +252,10 @@ export class Outbound {
     this.#bytes = 0;
     this.#closed = false;
     const association = tunnel.outbound as OutboundAssociation;
-    const position = this.#sentMemory.keep(bytes);
-    tunnel.sent.expire(this.#sentMemory.oldest, this.#now);
-    tunnel.sent.add(
-      association.sequence - packets + 1,
-      packets,
-      this.#size,
-      bytes,
-      position,
-      path.path.id,
-      this.#now,
-    );
-    if (!this.#transmit(path, this.#burst, bytes, this.#size)) {
+    const sent = this.#transmit(path, this.#burst, bytes, this.#size);
+    // Whoever waits for the burst does not wait for our books.
+    this.#remember(tunnel, path, association, packets, bytes);
+    if (!sent) {
       this.#sendFailed(tunnel, path, packets);
       return;
     }
@@ -275,6 +268,18 @@ export class Outbound {
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     this.#listener.dataSent(tunnel, path);
     if (copied) this.#sendCopy(tunnel, packets, bytes);
+  }
+
+  #remember(
+    tunnel: TunnelPlane,
+    { path: { id } }: PlanePath,
+    { sequence }: OutboundAssociation,
+    packets: number,
+    bytes: number,
+  ): void {
+    const position = this.#sentMemory.keep(bytes);
+    tunnel.sent.expire(this.#sentMemory.oldest, this.#now);
+    tunnel.sent.add(sequence - packets + 1, packets, this.#size, bytes, position, id, this.#now);
   }
 
   /** The same burst over another path: the far side takes whichever comes first. */
@@ -312,10 +317,13 @@ export class Outbound {
   }
 
   #transmit(path: PlanePath, from: number, bytes: number, size: number): boolean {
+    const sent =
+      path.carriers.carrier === 'udp'
+        ? this.#sendDatagrams(path, from, bytes, size)
+        : path.stream !== undefined && this.#sendFrames(path, path.stream, from, bytes, size);
     count(path.counters, pathSlot.sendCalls);
     count(path.counters, pathSlot.sentBytes, bytes);
-    if (path.carriers.carrier === 'udp') return this.#sendDatagrams(path, from, bytes, size);
-    return path.stream !== undefined && this.#sendFrames(path, path.stream, from, bytes, size);
+    return sent;
   }
 
   #sendFrames(path: PlanePath, stream: PathStream, from: number, bytes: number, size: number): boolean {

@@ -148,6 +148,10 @@ export class PacketWorker {
     return this.#serviceAt;
   }
 
+  get tunnels(): ReadonlyMap<number, TunnelPlane> {
+    return this.#plane.tunnels;
+  }
+
   /** Ends what `run` would have used; for a worker that never ran. */
   close(): void {
     this.#plane.close();

@@ -12,6 +12,7 @@ import {
   virtioFlag,
   writeVirtioHeader,
 } from '../tunnel/offload/virtio-header.ts';
+import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 const SEGMENT_BYTES = 1_340;
 const SEGMENTS = 20;
@@ -42,12 +43,20 @@ const families: readonly Family[] = [
   },
 ];
 
+const everything = { from: [], to: [], ports: [], sourcePorts: [], dscps: [] };
+
 /** The networks that hold the packets' sources, behind others of the same family. */
 export const rehearsalSources = [
   { bytes: Uint8Array.of(10, 0, 0, 0), length: 8 },
   { bytes: Uint8Array.of(192, 0, 2, 0), length: 24 },
   { bytes: Uint8Array.from([0xfd, ...Array<number>(15).fill(0)]), length: 8 },
   { bytes: Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, ...Array<number>(12).fill(0)]), length: 32 },
+];
+
+/** Datagrams go over two paths, echoes over one of them. */
+export const rehearsalClasses: readonly ClassRule[] = [
+  { ...everything, mode: 'duplicate', protocols: [17] },
+  { ...everything, mode: 'pin', protocols: families.map(({ echo }) => echo) },
 ];
 
 export function rehearsalPackets(): Uint8Array[] {

@@ -1,14 +1,16 @@
 /**
- * Where the rehearsal takes place: a packet worker with two tunnels that lead to each other over two links on loopback.
+ * Where the rehearsal takes place: a packet worker with two tunnels that lead to each other over links on loopback.
+ * One of them is carried by its connection; the others have one as well, and go by UDP.
  *
  * Contract: `carryOut` hands the worker commands and lets it do what is due, without sleeping. What goes in at `entry`
  * comes out at `exit`, as at TUN devices. `keyCommands` and `changeCommands` are what happens to a tunnel in its life.
  */
 import { Arena } from '../linux/arena.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
-import { openPacketPair } from '../linux/packet-pair.ts';
+import { openPacketPair, openStreamPair } from '../linux/packet-pair.ts';
 import { localPort, openUdpSocket } from '../linux/udp-socket.ts';
 import { WakeEvent } from '../linux/wake-event.ts';
+import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 import { openCounters, pathCounters, tunnelCounters, workerCounters } from './counters.ts';
 import { PacketWorker } from './packet-worker.ts';
 import type { WorkerCommand } from './protocol.ts';
@@ -22,28 +24,52 @@ const FAR = 1;
 export const PACKET_ROOM = 70_000;
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
-const LINKS = [0, 1];
+const LINKS = [0, 1, 2];
+/** Goes by TCP, and nothing is known of its rate. */
+const BY_TCP = 2;
+
+/** What differs from one worker to the next. */
+export type Scene = {
+  readonly links: number;
+  readonly schedule: 'arrival' | 'weight';
+  readonly classes: readonly ClassRule[];
+};
 /** Bytes per second: nothing is held back. */
 const LOOPBACK_RATE = 10e9;
 
-type End = { readonly tunnel: number; readonly tunFd: number; readonly sockets: readonly number[] };
+type End = {
+  readonly tunnel: number;
+  readonly tunFd: number;
+  readonly sockets: readonly number[];
+  /** Its ends of the paths' connections. */
+  readonly streams: readonly number[];
+};
 
 export type Stage = {
   readonly files: Arena;
   readonly worker: PacketWorker;
   readonly entry: number;
   readonly exit: number;
-  readonly ends: readonly End[];
+  readonly ends: readonly [near: End, far: End];
   carryOut(...more: readonly WorkerCommand[]): void;
   close(): void;
 };
 
-export function openStage(): Stage {
+export function openStage(scene: Scene): Stage {
+  const links = LINKS.slice(0, scene.links);
   const pairs = [openPacketPair(), openPacketPair()] as const;
-  const near: End = { tunnel: NEAR, tunFd: pairs[NEAR].inner, sockets: LINKS.map(openSocket) };
-  const far: End = { tunnel: FAR, tunFd: pairs[FAR].inner, sockets: LINKS.map(openSocket) };
-  const commands: WorkerCommand[] = [...endCommands(near, far), ...endCommands(far, near)];
-  const line = { receive: () => commands.shift(), tell: () => {} };
+  const connections = links.map(openStreamPair);
+  const [near, far] = [NEAR, FAR].map(
+    (tunnel): End => ({
+      tunnel,
+      tunFd: (pairs[tunnel] as { inner: number }).inner,
+      sockets: links.map(openSocket),
+      streams: connections.map((ends) => ends[tunnel] as number),
+    }),
+  ) as [End, End];
+  const commands: WorkerCommand[] = [...endCommands(near, far, scene), ...endCommands(far, near, scene)];
+  // As through a port, which copies: to V8 a string of a message is another kind than one of the program.
+  const line = { receive: () => structuredClone(commands.shift()), tell: () => {} };
   const wake = WakeEvent.open();
   const worker = new PacketWorker(line, wake, openCounters(workerCounters));
   const carryOut = (...more: readonly WorkerCommand[]) => {
@@ -63,7 +89,7 @@ export function openStage(): Stage {
       worker.close();
       wake.close();
       for (const { inner, outer } of pairs) [inner, outer].forEach(closeFd);
-      for (const { sockets } of [near, far]) sockets.forEach(closeFd);
+      for (const { sockets, streams } of [near, far]) [...sockets, ...streams].forEach(closeFd);
     },
   };
 }
@@ -89,9 +115,12 @@ export function keyCommands({ tunnel }: End, generation: number): WorkerCommand[
   ];
 }
 
-/** The device is opened again, and now and then a socket as well; a path moves. */
-export function changeCommands({ tunnel, tunFd, sockets }: End, generation: number): WorkerCommand[] {
-  const reopened = LINKS.filter((link) => (generation + link) % 3 === 2);
+/** The device is opened again, and now and then a socket and a connection as well; a path moves. */
+export function changeCommands(
+  { tunnel, tunFd, sockets, streams }: End,
+  generation: number,
+): WorkerCommand[] {
+  const reopened = LINKS.filter((link) => link < sockets.length && (generation + link) % 3 === 2);
   return [
     { kind: 'changeDevice', tunnel, tunFd, udpOffload: true },
     ...reopened.flatMap((link): WorkerCommand[] => {
@@ -101,26 +130,29 @@ export function changeCommands({ tunnel, tunFd, sockets }: End, generation: numb
         { kind: 'openSocket', socket, fd: sockets[link] as number },
         { kind: 'movePath', tunnel, path: link, socket, remote: undefined },
         { kind: 'weightPath', tunnel, path: link, weight: 1 + generation / 2 },
+        { kind: 'closeStream', tunnel, path: link, fd: streams[link] as number },
+        { kind: 'openStream', tunnel, path: link, fd: streams[link] as number },
       ];
     }),
   ];
 }
 
 /** What makes one end: a tunnel with its paths, and as yet no keys. */
-function endCommands(end: End, other: End): WorkerCommand[] {
+function endCommands(end: End, other: End, { schedule, classes }: Scene): WorkerCommand[] {
   const { tunnel } = end;
   const counters = openCounters(tunnelCounters);
   return [
     {
       kind: 'addTunnel',
-      schedule: 'arrival',
+      schedule,
+      classes,
       tunnel,
       tunFd: end.tunFd,
       udpOffload: true,
       innerSources: rehearsalSources,
       counters,
     },
-    ...LINKS.flatMap((link): WorkerCommand[] => {
+    ...end.sockets.flatMap((_, link): WorkerCommand[] => {
       const socket = socketId(tunnel, link);
       const remote = { address: LOOPBACK, port: localPort(other.sockets[link] as number) };
       return [
@@ -133,9 +165,12 @@ function endCommands(end: End, other: End): WorkerCommand[] {
           remote,
           keepaliveMillis: 1_000,
           weight: 1,
-          rate: LOOPBACK_RATE,
+          rate: link === BY_TCP ? undefined : LOOPBACK_RATE,
+          encapsulation: link === BY_TCP ? 'tcp' : 'auto',
+          initiates: tunnel === NEAR,
           counters: openCounters(pathCounters),
         },
+        { kind: 'openStream', tunnel, path: link, fd: end.streams[link] as number },
       ];
     }),
   ];

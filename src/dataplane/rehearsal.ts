@@ -10,8 +10,15 @@
  */
 import { BackstayError } from '../errors.ts';
 import { readFd, writeFd } from '../linux/file-descriptor.ts';
-import { refusedPackets, rehearsalPackets } from './rehearsal-packets.ts';
-import { changeCommands, keyCommands, openStage, PACKET_ROOM, type Stage } from './rehearsal-stage.ts';
+import { refusedPackets, rehearsalClasses, rehearsalPackets } from './rehearsal-packets.ts';
+import {
+  changeCommands,
+  keyCommands,
+  openStage,
+  PACKET_ROOM,
+  type Scene,
+  type Stage,
+} from './rehearsal-stage.ts';
 
 /** In all; after about so many V8 has compiled the hot functions with what it learnt. */
 const ROUNDS = 1_500;
@@ -19,26 +26,48 @@ const ROUNDS = 1_500;
 const PROVING_ROUNDS = 3;
 /** No worker is warmed longer than this: a slow machine has to start too. */
 const WARMING_MILLIS = 400;
-/** Workers one after the other: code that has met one only is compiled for its very objects, and given up for the next. */
-const WORKERS = 3;
+/**
+ * Workers one after the other: code that has met one only is compiled for its very objects, and given up for the next.
+ * They differ as sites do; the last is the plainest.
+ */
+const scenes: readonly Scene[] = [
+  { links: 3, schedule: 'weight', classes: [] },
+  { links: 3, schedule: 'arrival', classes: rehearsalClasses },
+  { links: 1, schedule: 'arrival', classes: [] },
+];
 /** Rounds between changes in the tunnels' lives. */
 const GENERATION = 25;
+/** In each generation the first packets of this round are lost on the way. */
+const LOSS_ROUND = 10;
 /** A turn may go to a probe instead of the packet. */
 const MOST_TURNS = 20;
 
+/**
+ * Of each kind of object one: V8 forgets what it learnt of a kind with the last of it that is collected, and with that
+ * the code.
+ */
+const kept: unknown[] = [];
+
 /** @returns false when the loopback interface takes no packets */
 export function rehearse(rounds = ROUNDS): boolean {
-  for (let worker = 0; worker < WORKERS; worker++) {
-    const stage = openStage();
+  for (const scene of scenes) {
+    const stage = openStage(scene);
     try {
-      const heard = perform(stage, Math.ceil(rounds / WORKERS));
-      if (!heard && worker === 0) return false;
+      const heard = perform(stage, Math.ceil(rounds / scenes.length));
+      if (!heard && scene === scenes[0]) return false;
       if (!heard) throw failure('silent');
     } finally {
+      if (scene === scenes.at(-1)) keepAlive(stage);
       stage.close();
     }
   }
   return true;
+}
+
+function keepAlive({ worker }: Stage): void {
+  for (const tunnel of worker.tunnels.values()) {
+    kept.push(worker, tunnel, tunnel.outbound, ...tunnel.paths.map(({ stream }) => stream));
+  }
 }
 
 /** @returns false when not even the first packet came back */
@@ -49,6 +78,7 @@ function perform(stage: Stage, rounds: number): boolean {
   for (let round = 0; round < rounds; round++) {
     if (round >= PROVING_ROUNDS && performance.now() > warmUntil) break;
     if (round % GENERATION === 0) change(stage, round / GENERATION);
+    if (round % GENERATION === LOSS_ROUND) lose(stage, packets);
     for (const packet of packets) {
       const verdict = play(stage, packet, round);
       if (verdict === 'silent' && played === 0) return false;
@@ -69,12 +99,28 @@ function change(stage: Stage, generation: number): void {
 
 /** What does not get through: without keys, from sources that are not allowed, no IP packet at all. */
 function refuse({ files, carryOut, entry, exit }: Stage): void {
+  const read = () => readFd(exit, files.address + PACKET_ROOM, PACKET_ROOM);
   for (const packet of refusedPackets()) {
     files.bytes.set(packet);
     writeFd(entry, files.address, packet.length);
     // A turn with commands does not sleep, whether there is anything to do or not.
     for (let turn = 0; turn < 3; turn++) carryOut();
-    if (readFd(exit, files.address, PACKET_ROOM) >= 0) throw failure('though it must be refused');
+    // What was lost before may come now, sent again.
+    for (let length = read(); length >= 0; length = read()) {
+      const arrived = files.bytes.subarray(PACKET_ROOM, PACKET_ROOM + length);
+      if (Buffer.compare(arrived, packet) === 0) throw failure('though it must be refused');
+    }
+  }
+}
+
+/** Packets that do not arrive: what is reported missing is sent again, and what came after it waits for it. */
+function lose({ files, entry, ends, worker }: Stage, packets: readonly Uint8Array[]): void {
+  const far = ends[1];
+  for (const packet of packets) {
+    files.bytes.set(packet);
+    writeFd(entry, files.address, packet.length);
+    worker.turn();
+    for (const socket of far.sockets) while (readFd(socket, files.address, PACKET_ROOM) >= 0);
   }
 }
 

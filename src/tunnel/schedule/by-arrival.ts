@@ -21,6 +21,8 @@ const BLOCKED = 2;
 
 export const byArrival: Scheduler = {
   choose(paths, now, avoid) {
+    // The only one is the first one.
+    if (paths.length === 1) return 0;
     let best = -1;
     let bestArrival = Number.POSITIVE_INFINITY;
     let bestRank = BLOCKED;
