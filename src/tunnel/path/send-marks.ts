@@ -6,6 +6,8 @@
  * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates
  * only while it grows.
  */
+import { RecordRing } from '../record-ring.ts';
+
 /** Marks closer than this say nothing more (µs). */
 const MARK_MICROS = 4_000;
 /** Holds a second of steady sending, which is the longest that a path may take to answer. */
@@ -13,50 +15,54 @@ const LAST_CAPACITY = 256;
 /** An idle path has a probe or two under way. */
 const FIRST_CAPACITY = 8;
 
+/** The fields of a mark; times are µs. */
+const SPI = 0;
+const SEQUENCE = 1;
+const SENT_AT = 2;
+const DUE_AT = 3;
+const FIELDS = 4;
+
 export class SendMarks {
-  #capacity = FIRST_CAPACITY;
-  #spi = new Float64Array(FIRST_CAPACITY);
-  #sequence = new Float64Array(FIRST_CAPACITY);
-  #sentAt = new Float64Array(FIRST_CAPACITY);
-  #dueAt = new Float64Array(FIRST_CAPACITY);
-  #first = 0;
-  #count = 0;
+  readonly #marks = new RecordRing(FIELDS, FIRST_CAPACITY, LAST_CAPACITY);
 
   get count(): number {
-    return this.#count;
+    return this.#marks.count;
   }
 
   /** When the first report is due, which is the oldest mark's (µs); Infinity without marks. */
   get dueAt(): number {
-    return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#dueAt[this.#first] as number);
+    return this.#first(DUE_AT);
   }
 
   /** When the oldest mark was sent (µs); Infinity without marks. */
   get sentAt(): number {
-    return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#sentAt[this.#first] as number);
+    return this.#first(SENT_AT);
   }
 
   /** Notes that everything up to `sequence` was sent. No mark is due later than one after it. */
   add(spi: number, sequence: number, now: number, dueAt: number): void {
-    if (this.#count > 0) {
-      const last = (this.#first + this.#count - 1) % this.#capacity;
-      const young = now - (this.#sentAt[last] as number) < MARK_MICROS && this.#count > 1;
+    const marks = this.#marks;
+    if (marks.count > 0) {
+      const { values } = marks;
+      const last = marks.at(marks.count - 1);
+      const young = now - (values[last + SENT_AT] as number) < MARK_MICROS && marks.count > 1;
       // What may take longer than the mark allows would make it overdue.
-      const asUrgent = dueAt - (this.#dueAt[last] as number) < MARK_MICROS;
-      if (this.#spi[last] === spi && young && asUrgent) {
-        this.#sequence[last] = sequence;
-        if (dueAt < (this.#dueAt[last] as number)) this.#hasten(this.#count - 1, dueAt);
+      const asUrgent = dueAt - (values[last + DUE_AT] as number) < MARK_MICROS;
+      if (values[last + SPI] === spi && young && asUrgent) {
+        values[last + SEQUENCE] = sequence;
+        if (dueAt < (values[last + DUE_AT] as number)) this.#hasten(marks.count - 1, dueAt);
         return;
       }
-      if (this.#count === this.#capacity) this.#makeRoom();
     }
-    const index = (this.#first + this.#count) % this.#capacity;
-    this.#spi[index] = spi;
-    this.#sequence[index] = sequence;
-    this.#sentAt[index] = now;
-    this.#dueAt[index] = dueAt;
-    this.#hasten(this.#count - 1, dueAt);
-    this.#count++;
+    // The newest gives way: a mark with its time and a later packet would be overdue too early.
+    if (marks.isFull) marks.dropLast();
+    this.#hasten(marks.count - 1, dueAt);
+    const at = marks.append();
+    const { values } = marks;
+    values[at + SPI] = spi;
+    values[at + SEQUENCE] = sequence;
+    values[at + SENT_AT] = now;
+    values[at + DUE_AT] = dueAt;
   }
 
   /**
@@ -65,59 +71,38 @@ export class SendMarks {
    * @returns how many were covered
    */
   cover(spi: number, newest: number): number {
-    const last = this.#lastCovered(spi, newest);
-    const covered = last + 1;
-    for (let index = 0; index < covered; index++) this.#drop();
+    const covered = this.#lastCovered(spi, newest) + 1;
+    this.#marks.dropFirst(covered);
     return covered;
   }
 
   /** Gives up every mark. */
   clear(): void {
-    this.#count = 0;
+    this.#marks.clear();
   }
 
   /** A report that covers a mark covers those before it: up to the mark at `index` none is due later than `dueAt`. */
   #hasten(index: number, dueAt: number): void {
+    const marks = this.#marks;
     for (let before = index; before >= 0; before--) {
-      const at = (this.#first + before) % this.#capacity;
-      if ((this.#dueAt[at] as number) <= dueAt) return;
-      this.#dueAt[at] = dueAt;
+      const at = marks.at(before) + DUE_AT;
+      if ((marks.values[at] as number) <= dueAt) return;
+      marks.values[at] = dueAt;
     }
   }
 
   #lastCovered(spi: number, newest: number): number {
-    for (let index = this.#count - 1; index >= 0; index--) {
-      const at = (this.#first + index) % this.#capacity;
-      if (this.#spi[at] === spi && (this.#sequence[at] as number) <= newest) return index;
+    const marks = this.#marks;
+    for (let index = marks.count - 1; index >= 0; index--) {
+      const at = marks.at(index);
+      if (marks.values[at + SPI] === spi && (marks.values[at + SEQUENCE] as number) <= newest) return index;
     }
     return -1;
   }
 
-  #drop(): void {
-    this.#first = (this.#first + 1) % this.#capacity;
-    this.#count--;
-  }
-
-  /** When it is as large as it gets the newest gives way: a mark with its time and a later packet would be overdue too early. */
-  #makeRoom(): void {
-    if (this.#capacity === LAST_CAPACITY) {
-      this.#count--;
-      return;
-    }
-    const capacity = this.#capacity * 2;
-    this.#spi = this.#grown(this.#spi, capacity);
-    this.#sequence = this.#grown(this.#sequence, capacity);
-    this.#sentAt = this.#grown(this.#sentAt, capacity);
-    this.#dueAt = this.#grown(this.#dueAt, capacity);
-    this.#first = 0;
-    this.#capacity = capacity;
-  }
-
-  /** The same marks in a larger ring, the oldest in the first place. */
-  #grown(ring: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
-    const grown = new Float64Array(capacity);
-    grown.set(ring.subarray(this.#first));
-    grown.set(ring.subarray(0, this.#first), ring.length - this.#first);
-    return grown;
+  /** Of the oldest mark; Infinity without marks. */
+  #first(field: number): number {
+    const marks = this.#marks;
+    return marks.count === 0 ? Number.POSITIVE_INFINITY : (marks.values[marks.at(0) + field] as number);
   }
 }

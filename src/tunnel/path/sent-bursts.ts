@@ -6,11 +6,24 @@
  * of before covers nothing that was sent under newer ones. Allocates only while it grows; bounded, the oldest give way.
  */
 import { DOUBLE_ZERO } from '../double-zero.ts';
+import { RecordRing } from '../record-ring.ts';
 
 /** Bursts closer than this are one (µs). */
 const MERGE_MICROS = 200;
 const FIRST_CAPACITY = 16;
 const LAST_CAPACITY = 8192;
+
+/** The fields of a burst: keys by the order of their use, numbers, bytes, when it was sent, the queue before it (µs). */
+const GENERATION = 0;
+const FIRST_NUMBER = 1;
+const LAST_NUMBER = 2;
+const TOTAL = 3;
+const BYTES = 4;
+const TIME = 5;
+const QUEUE = 6;
+/** 1 for what was sent before. */
+const AGAIN = 7;
+const FIELDS = 8;
 
 export class SentBursts {
   /** Of the newest packet covered: when it was sent (µs), and the bytes sent up to it. */
@@ -23,17 +36,7 @@ export class SentBursts {
   /** It was sent more than once, and nobody knows which of them came: its times mean nothing (Karn's rule). */
   ambiguous = false;
 
-  #capacity = FIRST_CAPACITY;
-  #generation = new Float64Array(FIRST_CAPACITY);
-  #firstNumber = new Float64Array(FIRST_CAPACITY);
-  #lastNumber = new Float64Array(FIRST_CAPACITY);
-  #total = new Float64Array(FIRST_CAPACITY);
-  #bytes = new Float64Array(FIRST_CAPACITY);
-  #time = new Float64Array(FIRST_CAPACITY);
-  #queue = new Float64Array(FIRST_CAPACITY);
-  #again = new Uint8Array(FIRST_CAPACITY);
-  #first = 0;
-  #count = 0;
+  readonly #bursts = new RecordRing(FIELDS, FIRST_CAPACITY, LAST_CAPACITY);
   /** How many of them, from the first, are covered whole. */
   #coveredCount = 0;
   /** Keys by the order of their use: the newest, and the ones before. */
@@ -44,7 +47,7 @@ export class SentBursts {
   #highest = DOUBLE_ZERO;
 
   get count(): number {
-    return this.#count;
+    return this.#bursts.count;
   }
 
   /**
@@ -69,36 +72,34 @@ export class SentBursts {
       this.#generations++;
       this.#highest = 0;
     }
-    if (this.#count > 0) {
-      const newest = (this.#first + this.#count - 1) % this.#capacity;
-      const sameKeys = this.#generation[newest] === this.#generations;
-      const grows = !copied && first > (this.#lastNumber[newest] as number) && first > this.#highest;
-      if (
-        sameKeys &&
-        grows &&
-        this.#again[newest] === 0 &&
-        now - (this.#time[newest] as number) < MERGE_MICROS
-      ) {
-        this.#lastNumber[newest] = last;
+    const bursts = this.#bursts;
+    if (bursts.count > 0) {
+      const { values } = bursts;
+      const newest = bursts.at(bursts.count - 1);
+      const sameKeys = values[newest + GENERATION] === this.#generations;
+      const grows = !copied && first > (values[newest + LAST_NUMBER] as number) && first > this.#highest;
+      const young = now - (values[newest + TIME] as number) < MERGE_MICROS;
+      if (sameKeys && grows && values[newest + AGAIN] === 0 && young) {
+        values[newest + LAST_NUMBER] = last;
         this.#highest = last;
-        this.#total[newest] = total;
-        this.#bytes[newest] = (this.#bytes[newest] as number) + bytes;
+        values[newest + TOTAL] = total;
+        values[newest + BYTES] = (values[newest + BYTES] as number) + bytes;
         return;
       }
     }
-    if (this.#count === this.#capacity) this.#makeRoom();
+    if (bursts.isFull) this.#forgetOldest();
     const again = copied || first <= this.#highest;
     if (last > this.#highest) this.#highest = last;
-    const at = (this.#first + this.#count) % this.#capacity;
-    this.#generation[at] = this.#generations;
-    this.#firstNumber[at] = first;
-    this.#lastNumber[at] = last;
-    this.#total[at] = total;
-    this.#bytes[at] = bytes;
-    this.#time[at] = now;
-    this.#queue[at] = queue;
-    this.#again[at] = again ? 1 : 0;
-    this.#count++;
+    const at = bursts.append();
+    const { values } = bursts;
+    values[at + GENERATION] = this.#generations;
+    values[at + FIRST_NUMBER] = first;
+    values[at + LAST_NUMBER] = last;
+    values[at + TOTAL] = total;
+    values[at + BYTES] = bytes;
+    values[at + TIME] = now;
+    values[at + QUEUE] = queue;
+    values[at + AGAIN] = again ? 1 : 0;
   }
 
   /**
@@ -110,15 +111,17 @@ export class SentBursts {
       spi === this.#spi ? this.#generations : spi === this.#earlierSpi ? this.#generations - 1 : 0;
     const before = this.covered;
     const holder = this.#holderOf(generation, newest);
-    while (this.#coveredCount < this.#count) {
-      const at = (this.#first + this.#coveredCount) % this.#capacity;
-      const older = (this.#generation[at] as number) < generation;
+    const bursts = this.#bursts;
+    const { values } = bursts;
+    while (this.#coveredCount < bursts.count) {
+      const at = bursts.at(this.#coveredCount);
+      const older = (values[at + GENERATION] as number) < generation;
       if (!older && this.#coveredCount >= holder) break;
       this.#coverWhole(at);
     }
-    if (holder < this.#count && this.#coveredCount === holder) {
-      const at = (this.#first + holder) % this.#capacity;
-      if (this.#lastNumber[at] === newest) this.#coverWhole(at);
+    if (holder < bursts.count && this.#coveredCount === holder) {
+      const at = bursts.at(holder);
+      if (values[at + LAST_NUMBER] === newest) this.#coverWhole(at);
       else this.#coverPart(at, newest);
     }
     return this.covered > before;
@@ -129,37 +132,41 @@ export class SentBursts {
    * @param from when it would have been done with the first `after` bytes (µs). @param microsPerByte its rate, inverse
    */
   ranDry(from: number, after: number, microsPerByte: number): boolean {
+    const { values } = this.#bursts;
     for (let index = 0; index < this.#coveredCount; index++) {
-      const at = (this.#first + index) % this.#capacity;
-      const before = (this.#total[at] as number) - (this.#bytes[at] as number) - after;
-      if (before >= 0 && (this.#time[at] as number) > from + before * microsPerByte) return true;
+      const at = this.#bursts.at(index);
+      const before = (values[at + TOTAL] as number) - (values[at + BYTES] as number) - after;
+      if (before >= 0 && (values[at + TIME] as number) > from + before * microsPerByte) return true;
     }
     return false;
   }
 
   /** Forgets what is covered. */
   release(): void {
-    this.#first = (this.#first + this.#coveredCount) % this.#capacity;
-    this.#count -= this.#coveredCount;
+    this.#bursts.dropFirst(this.#coveredCount);
     this.#coveredCount = 0;
   }
 
   clear(): void {
-    if (this.#count === 0) return;
-    this.covered = this.#total[(this.#first + this.#count - 1) % this.#capacity] as number;
-    this.#count = 0;
+    const bursts = this.#bursts;
+    if (bursts.count === 0) return;
+    this.covered = bursts.values[bursts.at(bursts.count - 1) + TOTAL] as number;
+    bursts.clear();
     this.#coveredCount = 0;
   }
 
   /** The index of the burst with this number, as it was sent first; -1 when it is not there, or covered before. */
   #holderOf(generation: number, number: number): number {
+    const bursts = this.#bursts;
+    const { values } = bursts;
     let again = -1;
-    for (let index = this.#count - 1; index >= this.#coveredCount; index--) {
-      const at = (this.#first + index) % this.#capacity;
-      if ((this.#generation[at] as number) < generation) break;
-      const holds = (this.#firstNumber[at] as number) <= number && number <= (this.#lastNumber[at] as number);
-      if (this.#generation[at] !== generation || !holds) continue;
-      if (this.#again[at] === 0) {
+    for (let index = bursts.count - 1; index >= this.#coveredCount; index--) {
+      const at = bursts.at(index);
+      if ((values[at + GENERATION] as number) < generation) break;
+      const holds =
+        (values[at + FIRST_NUMBER] as number) <= number && number <= (values[at + LAST_NUMBER] as number);
+      if (values[at + GENERATION] !== generation || !holds) continue;
+      if (values[at + AGAIN] === 0) {
         this.ambiguous = again >= 0;
         return index;
       }
@@ -170,52 +177,28 @@ export class SentBursts {
   }
 
   #coverWhole(at: number): void {
-    this.sentAt = this.#time[at] as number;
-    this.expectedQueue = this.#queue[at] as number;
-    this.covered = this.#total[at] as number;
-    if (this.#again[at] === 1) this.coveredAgain += this.#bytes[at] as number;
+    const { values } = this.#bursts;
+    this.sentAt = values[at + TIME] as number;
+    this.expectedQueue = values[at + QUEUE] as number;
+    this.covered = values[at + TOTAL] as number;
+    if (values[at + AGAIN] === 1) this.coveredAgain += values[at + BYTES] as number;
     this.#coveredCount++;
   }
 
   #coverPart(at: number, newest: number): void {
-    const first = this.#firstNumber[at] as number;
-    const share = (newest - first + 1) / ((this.#lastNumber[at] as number) - first + 1);
-    const bytes = this.#bytes[at] as number;
-    const covered = (this.#total[at] as number) - bytes + Math.floor(bytes * share);
+    const { values } = this.#bursts;
+    const first = values[at + FIRST_NUMBER] as number;
+    const share = (newest - first + 1) / ((values[at + LAST_NUMBER] as number) - first + 1);
+    const bytes = values[at + BYTES] as number;
+    const covered = (values[at + TOTAL] as number) - bytes + Math.floor(bytes * share);
     if (covered <= this.covered) return;
     this.covered = covered;
-    this.sentAt = this.#time[at] as number;
-    this.expectedQueue = this.#queue[at] as number;
+    this.sentAt = values[at + TIME] as number;
+    this.expectedQueue = values[at + QUEUE] as number;
   }
 
-  #makeRoom(): void {
-    if (this.#capacity === LAST_CAPACITY) {
-      this.#first = (this.#first + 1) % this.#capacity;
-      this.#count--;
-      if (this.#coveredCount > 0) this.#coveredCount--;
-      return;
-    }
-    const capacity = this.#capacity * 2;
-    this.#generation = this.#grown(this.#generation, capacity);
-    this.#firstNumber = this.#grown(this.#firstNumber, capacity);
-    this.#lastNumber = this.#grown(this.#lastNumber, capacity);
-    this.#total = this.#grown(this.#total, capacity);
-    this.#bytes = this.#grown(this.#bytes, capacity);
-    this.#time = this.#grown(this.#time, capacity);
-    this.#queue = this.#grown(this.#queue, capacity);
-    const again = new Uint8Array(capacity);
-    again.set(this.#again.subarray(this.#first));
-    again.set(this.#again.subarray(0, this.#first), this.#again.length - this.#first);
-    this.#again = again;
-    this.#first = 0;
-    this.#capacity = capacity;
-  }
-
-  #grown(ring: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
-    const grown = new Float64Array(capacity);
-    const tail = ring.subarray(this.#first);
-    grown.set(tail);
-    grown.set(ring.subarray(0, this.#first), tail.length);
-    return grown;
+  #forgetOldest(): void {
+    this.#bursts.dropFirst();
+    if (this.#coveredCount > 0) this.#coveredCount--;
   }
 }

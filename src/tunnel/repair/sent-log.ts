@@ -10,6 +10,7 @@
  * Source: S4.2, S4.6; design, "Scheduling, order, repair".
  */
 import { DOUBLE_ZERO } from '../double-zero.ts';
+import { RecordRing } from '../record-ring.ts';
 
 /** Packets of a burst: their marks are the bits of two words. */
 export const LOG_BURST_PACKETS = 64;
@@ -23,6 +24,20 @@ const LAST_CAPACITY = 16_384;
 /** What is older is of no use to anybody (µs). */
 const LONGEST_AGE = 1_000_000;
 
+/** The fields of a burst. */
+const NUMBER = 0;
+const POSITION = 1;
+const SENT_AT = 2;
+const RESENT_AT = 3;
+const COUNT = 4;
+const SIZE = 5;
+const LENGTH = 6;
+const PATH = 7;
+/** Two words each: packets that are wanted, and packets that were sent again. */
+const WANTED = 8;
+const RESENT = 10;
+const FIELDS = 12;
+
 export class SentLog {
   /** What `peek` found: the first number, how many packets, where, of what size, and how many bytes in all. */
   number = DOUBLE_ZERO;
@@ -33,20 +48,7 @@ export class SentLog {
   size = 0;
   bytes = 0;
 
-  #capacity = FIRST_CAPACITY;
-  #numbers = new Float64Array(FIRST_CAPACITY);
-  #positions = new Float64Array(FIRST_CAPACITY);
-  #sentAt = new Float64Array(FIRST_CAPACITY);
-  #resentAt = new Float64Array(FIRST_CAPACITY);
-  #counts = new Int32Array(FIRST_CAPACITY);
-  #sizes = new Int32Array(FIRST_CAPACITY);
-  #lengths = new Int32Array(FIRST_CAPACITY);
-  #paths = new Int32Array(FIRST_CAPACITY);
-  /** Two words for each burst: packets that are wanted, and packets that were sent again. */
-  #wanted = new Int32Array(2 * FIRST_CAPACITY);
-  #resent = new Int32Array(2 * FIRST_CAPACITY);
-  #first = 0;
-  #count = 0;
+  readonly #bursts = new RecordRing(FIELDS, FIRST_CAPACITY, LAST_CAPACITY);
   readonly #reportedPaths = new Int32Array(REPORTED_PATHS).fill(-1);
   readonly #reportedNewest = new Float64Array(REPORTED_PATHS);
   readonly #dead = new Uint8Array(REPORTED_PATHS);
@@ -62,7 +64,7 @@ export class SentLog {
 
   /** The oldest number that is kept; 0 when nothing is. */
   get oldest(): number {
-    return this.#count === 0 ? 0 : (this.#numbers[this.#first] as number);
+    return this.#bursts.count === 0 ? 0 : this.#field(0, NUMBER);
   }
 
   add(
@@ -74,45 +76,38 @@ export class SentLog {
     path: number,
     now: number,
   ): void {
-    if (this.#count === this.#capacity) this.#makeRoom();
-    const at = (this.#first + this.#count) % this.#capacity;
-    this.#numbers[at] = number;
-    this.#counts[at] = packets;
-    this.#sizes[at] = size;
-    this.#lengths[at] = bytes;
-    this.#positions[at] = position;
-    this.#paths[at] = path;
-    this.#sentAt[at] = now;
-    this.#resentAt[at] = 0;
-    for (let word = 2 * at; word < 2 * at + 2; word++) {
-      this.#wanted[word] = 0;
-      this.#resent[word] = 0;
-    }
-    this.#count++;
+    const bursts = this.#bursts;
+    if (bursts.isFull) this.#drop();
+    const at = bursts.append();
+    const { values } = bursts;
+    values[at + NUMBER] = number;
+    values[at + POSITION] = position;
+    values[at + SENT_AT] = now;
+    values[at + RESENT_AT] = 0;
+    values[at + COUNT] = packets;
+    values[at + SIZE] = size;
+    values[at + LENGTH] = bytes;
+    values[at + PATH] = path;
+    for (let word = WANTED; word < FIELDS; word++) values[at + word] = 0;
   }
 
   /** Everything before this number came, or is given up. */
   complete(before: number): void {
-    while (this.#count > 0) {
-      const at = this.#first;
-      if ((this.#numbers[at] as number) + (this.#counts[at] as number) > before) return;
-      this.#drop();
-    }
+    while (this.#bursts.count > 0 && this.#field(0, NUMBER) + this.#field(0, COUNT) <= before) this.#drop();
   }
 
   /** What lies before this position was overwritten, and what is older than a second helps nobody. */
   expire(oldestPosition: number, now: number): void {
-    while (this.#count > 0) {
-      const at = this.#first;
-      const young = now - (this.#sentAt[at] as number) < LONGEST_AGE;
-      if (young && (this.#positions[at] as number) >= oldestPosition) return;
+    while (this.#bursts.count > 0) {
+      const young = now - this.#field(0, SENT_AT) < LONGEST_AGE;
+      if (young && this.#field(0, POSITION) >= oldestPosition) return;
       this.#drop();
     }
   }
 
   /** Nothing can be sent again: new keys, which count from 1. */
   clear(): void {
-    while (this.#count > 0) this.#drop();
+    while (this.#bursts.count > 0) this.#drop();
     this.#reportedNewest.fill(0);
   }
 
@@ -122,13 +117,12 @@ export class SentLog {
    */
   missing(number: number, packets: number, again: number, now: number): void {
     const end = number + packets;
-    for (let index = this.#find(number); index < this.#count; index++) {
-      const at = (this.#first + index) % this.#capacity;
-      const first = this.#numbers[at] as number;
+    for (let index = this.#find(number); index < this.#bursts.count; index++) {
+      const first = this.#field(index, NUMBER);
       if (first >= end) return;
       const from = Math.max(0, number - first);
-      const arrived = this.#newestOver(this.#paths[at] as number) + 1 - first;
-      const to = Math.min(this.#counts[at] as number, end - first, arrived);
+      const arrived = this.#newestOver(this.#field(index, PATH)) + 1 - first;
+      const to = Math.min(this.#field(index, COUNT), end - first, arrived);
       if (from < to) this.#want(index, from, to, again, now);
     }
   }
@@ -158,11 +152,10 @@ export class SentLog {
     const slot = this.#reportedPaths.indexOf(path);
     const after = slot < 0 ? 0 : (this.#reportedNewest[slot] as number);
     if (slot >= 0) this.#dead[slot] = 1;
-    for (let index = 0; index < this.#count; index++) {
-      const at = (this.#first + index) % this.#capacity;
-      if (this.#paths[at] !== path) continue;
-      const from = Math.max(0, after + 1 - (this.#numbers[at] as number));
-      const to = this.#counts[at] as number;
+    for (let index = 0; index < this.#bursts.count; index++) {
+      if (this.#field(index, PATH) !== path) continue;
+      const from = Math.max(0, after + 1 - this.#field(index, NUMBER));
+      const to = this.#field(index, COUNT);
       if (from < to) this.#want(index, from, to, 0, now);
     }
   }
@@ -170,10 +163,10 @@ export class SentLog {
   /** Finds the oldest row of packets that is wanted. @returns whether there is one */
   peek(): boolean {
     if (this.#wantedCount === 0) return false;
-    for (; this.#scanFrom < this.#count; this.#scanFrom++) {
-      const at = (this.#first + this.#scanFrom) % this.#capacity;
-      if (this.#wanted[2 * at] === 0 && this.#wanted[2 * at + 1] === 0) continue;
-      this.#describe(at);
+    for (; this.#scanFrom < this.#bursts.count; this.#scanFrom++) {
+      if (this.#field(this.#scanFrom, WANTED) === 0 && this.#field(this.#scanFrom, WANTED + 1) === 0)
+        continue;
+      this.#describe(this.#scanFrom);
       return true;
     }
     return false;
@@ -181,14 +174,14 @@ export class SentLog {
 
   /** The row that `peek` found is sent now. */
   take(now: number): void {
-    const at = (this.#first + this.#scanFrom) % this.#capacity;
-    const from = this.number - (this.#numbers[at] as number);
+    const at = this.#bursts.at(this.#scanFrom);
+    const from = this.number - this.#field(this.#scanFrom, NUMBER);
     for (let bit = from; bit < from + this.packets; bit++) {
-      this.#clearBit(this.#wanted, at, bit);
-      this.#setBit(this.#resent, at, bit);
+      this.#clearBit(at + WANTED, bit);
+      this.#setBit(at + RESENT, bit);
     }
     this.#wantedCount -= this.packets;
-    this.#resentAt[at] = now;
+    this.#bursts.values[at + RESENT_AT] = now;
   }
 
   /** The newest number that came over a path; over one that died or is not known any more nothing is under way. */
@@ -198,29 +191,30 @@ export class SentLog {
     return gone ? Number.POSITIVE_INFINITY : (this.#reportedNewest[slot] as number);
   }
 
-  #describe(at: number): void {
-    const count = this.#counts[at] as number;
+  #describe(index: number): void {
+    const wanted = this.#bursts.at(index) + WANTED;
+    const count = this.#field(index, COUNT);
     let from = 0;
-    while (!this.#isSet(this.#wanted, at, from)) from++;
+    while (!this.#isSet(wanted, from)) from++;
     let to = from;
-    while (to < count && this.#isSet(this.#wanted, at, to)) to++;
-    const size = this.#sizes[at] as number;
-    this.number = (this.#numbers[at] as number) + from;
+    while (to < count && this.#isSet(wanted, to)) to++;
+    const size = this.#field(index, SIZE);
+    this.number = this.#field(index, NUMBER) + from;
     this.packets = to - from;
-    this.position = (this.#positions[at] as number) + from * size;
-    this.path = this.#paths[at] as number;
+    this.position = this.#field(index, POSITION) + from * size;
+    this.path = this.#field(index, PATH);
     this.size = size;
-    this.bytes = Math.min(this.#lengths[at] as number, to * size) - from * size;
+    this.bytes = Math.min(this.#field(index, LENGTH), to * size) - from * size;
   }
 
   #want(index: number, from: number, to: number, again: number, now: number): void {
-    const at = (this.#first + index) % this.#capacity;
-    if (now - (this.#sentAt[at] as number) >= LONGEST_AGE) return;
-    const retry = (this.#resentAt[at] as number) < again;
+    if (now - this.#field(index, SENT_AT) >= LONGEST_AGE) return;
+    const at = this.#bursts.at(index);
+    const retry = this.#field(index, RESENT_AT) < again;
     for (let bit = from; bit < to; bit++) {
-      if (this.#isSet(this.#wanted, at, bit)) continue;
-      if (this.#isSet(this.#resent, at, bit) && !retry) continue;
-      this.#setBit(this.#wanted, at, bit);
+      if (this.#isSet(at + WANTED, bit)) continue;
+      if (this.#isSet(at + RESENT, bit) && !retry) continue;
+      this.#setBit(at + WANTED, bit);
       this.#wantedCount++;
       if (index < this.#scanFrom) this.#scanFrom = index;
     }
@@ -229,65 +223,39 @@ export class SentLog {
   /** The index of the first burst that ends behind this number. */
   #find(number: number): number {
     let low = 0;
-    let high = this.#count;
+    let high = this.#bursts.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const at = (this.#first + middle) % this.#capacity;
-      if ((this.#numbers[at] as number) + (this.#counts[at] as number) > number) high = middle;
+      if (this.#field(middle, NUMBER) + this.#field(middle, COUNT) > number) high = middle;
       else low = middle + 1;
     }
     return low;
   }
 
   #drop(): void {
-    const at = this.#first;
-    for (let word = 2 * at; word < 2 * at + 2; word++) {
-      for (let bits = this.#wanted[word] as number; bits !== 0; bits &= bits - 1) this.#wantedCount--;
+    for (let word = WANTED; word < WANTED + 2; word++) {
+      for (let bits = this.#field(0, word) | 0; bits !== 0; bits &= bits - 1) this.#wantedCount--;
     }
-    this.#first = (at + 1) % this.#capacity;
-    this.#count--;
+    this.#bursts.dropFirst();
     if (this.#scanFrom > 0) this.#scanFrom--;
   }
 
-  #isSet(words: Int32Array, at: number, bit: number): boolean {
-    return ((words[2 * at + (bit >>> 5)] as number) & (1 << (bit % WORD))) !== 0;
+  #field(index: number, field: number): number {
+    return this.#bursts.values[this.#bursts.at(index) + field] as number;
   }
 
-  #setBit(words: Int32Array, at: number, bit: number): void {
-    const word = 2 * at + (bit >>> 5);
-    words[word] = (words[word] as number) | (1 << (bit % WORD));
+  /** @param words where in the ring's values the burst's two words are */
+  #isSet(words: number, bit: number): boolean {
+    return ((this.#bursts.values[words + (bit >>> 5)] as number) & (1 << (bit % WORD))) !== 0;
   }
 
-  #clearBit(words: Int32Array, at: number, bit: number): void {
-    const word = 2 * at + (bit >>> 5);
-    words[word] = (words[word] as number) & ~(1 << (bit % WORD));
+  #setBit(words: number, bit: number): void {
+    const word = words + (bit >>> 5);
+    this.#bursts.values[word] = (this.#bursts.values[word] as number) | (1 << (bit % WORD));
   }
 
-  #makeRoom(): void {
-    if (this.#capacity === LAST_CAPACITY) {
-      this.#drop();
-      return;
-    }
-    const capacity = 2 * this.#capacity;
-    const from = this.#first;
-    this.#numbers = rotated(this.#numbers, new Float64Array(capacity), from);
-    this.#positions = rotated(this.#positions, new Float64Array(capacity), from);
-    this.#sentAt = rotated(this.#sentAt, new Float64Array(capacity), from);
-    this.#resentAt = rotated(this.#resentAt, new Float64Array(capacity), from);
-    this.#counts = rotated(this.#counts, new Int32Array(capacity), from);
-    this.#sizes = rotated(this.#sizes, new Int32Array(capacity), from);
-    this.#lengths = rotated(this.#lengths, new Int32Array(capacity), from);
-    this.#paths = rotated(this.#paths, new Int32Array(capacity), from);
-    this.#wanted = rotated(this.#wanted, new Int32Array(2 * capacity), 2 * from);
-    this.#resent = rotated(this.#resent, new Int32Array(2 * capacity), 2 * from);
-    this.#first = 0;
-    this.#capacity = capacity;
+  #clearBit(words: number, bit: number): void {
+    const word = words + (bit >>> 5);
+    this.#bursts.values[word] = (this.#bursts.values[word] as number) & ~(1 << (bit % WORD));
   }
-}
-
-/** A full ring in a larger one, from its first entry on. */
-function rotated<Ring extends Int32Array | Float64Array>(ring: Ring, larger: Ring, first: number): Ring {
-  larger.set(ring.subarray(first));
-  larger.set(ring.subarray(0, first), ring.length - first);
-  return larger;
 }
