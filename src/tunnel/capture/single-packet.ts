@@ -53,7 +53,16 @@ function readMessage(bytes: Uint8Array): SinglePacket {
 }
 
 function readReport(view: DataView): SinglePacket {
-  const header = { answerAtOnce: false, trial: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  const header = {
+    answerAtOnce: false,
+    trial: false,
+    size: false,
+    path: 0,
+    number: 0,
+    stamp: 0,
+    echo: 0,
+    held: 0,
+  };
   const count = readReportHeader(view, 0, view.byteLength, header);
   if (count < 0) return { kind: 'neither' };
   const records = Array.from({ length: count }, (_, index) => {

@@ -6,6 +6,8 @@
  * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates
  * only while it grows.
  */
+import { DOUBLE_ZERO } from '../double-zero.ts';
+
 /** Marks closer than this say nothing more (µs). */
 const MARK_MICROS = 4_000;
 /** Holds a second of steady sending, which is the longest that a path may take to answer. */
@@ -21,6 +23,8 @@ export class SendMarks {
   #dueAt = new Float64Array(FIRST_CAPACITY);
   #first = 0;
   #count = 0;
+  /** When the newest packet was sent that a report covered (µs), or somewhat before. */
+  coveredSentAt = DOUBLE_ZERO;
 
   get count(): number {
     return this.#count;
@@ -67,6 +71,7 @@ export class SendMarks {
   cover(spi: number, newest: number): number {
     const last = this.#lastCovered(spi, newest);
     const covered = last + 1;
+    if (last >= 0) this.coveredSentAt = this.#sentAt[(this.#first + last) % this.#capacity] as number;
     for (let index = 0; index < covered; index++) this.#drop();
     return covered;
   }
