@@ -60,7 +60,10 @@ export const linkSchema = z.strictObject(
       }),
     mtu: wholeNumber(1280, 9000)
       .default(1500)
-      .meta({ description: 'The largest outer IP packet that the way over this link carries, in bytes.' }),
+      .meta({
+        description:
+          'The largest outer IP packet that the way over this link carries, in bytes. Less is found out by itself, more is not tried.',
+      }),
     use: z
       .enum(['always', 'on-demand'], { error: (issue) => wrongValue(issue.input, 'always or on-demand') })
       .default('always')

@@ -44,7 +44,10 @@ export class Ordering {
     const lane = tunnel.lanes[number] as Resequencer;
     const verdict = this.#judge(tunnel, lane, association, now);
     if (verdict === late) {
-      this.#deliver(tunnel, number, spi, sequence, start, length, kind);
+      const packets = this.#deliver(tunnel, number, spi, sequence, start, length, kind);
+      // All that share the payload are late: one of them was counted.
+      if (packets > 1 && number !== NO_LANE && spi === tunnel.orderSpi)
+        count(tunnel.counters, tunnelSlot.deliveredLate, packets - 1);
       return;
     }
     if (verdict === ahead) {
@@ -178,6 +181,7 @@ export class Ordering {
     if (lane.lost !== before) count(tunnel.counters, tunnelSlot.gaveUpWaiting, lane.lost - before);
   }
 
+  /** @returns how many packets the device gets */
   #deliver(
     tunnel: TunnelPlane,
     lane: number,
@@ -186,8 +190,9 @@ export class Ordering {
     start: number,
     length: number,
     kind: number,
-  ): void {
-    if (kind === payloadKind.aggfrag) this.#unpacker.take(tunnel, lane, spi, sequence, start, length);
-    else this.#writer.add(tunnel, start, length, kind === payloadKind.unfinished);
+  ): number {
+    if (kind === payloadKind.aggfrag) return this.#unpacker.take(tunnel, lane, spi, sequence, start, length);
+    this.#writer.add(tunnel, start, length, kind === payloadKind.unfinished);
+    return 1;
   }
 }

@@ -33,6 +33,7 @@ export class Unpacker {
     this.#reassembly = new Reassembly(arena.bytes, arena.data, base, SLOTS);
   }
 
+  /** @returns how many packets it handed over */
   take(
     tunnel: TunnelPlane,
     lane: number,
@@ -40,12 +41,15 @@ export class Unpacker {
     sequence: number,
     start: number,
     length: number,
-  ): void {
+  ): number {
     const reassembly = this.#reassembly;
     const { counters } = tunnel;
     count(counters, tunnelSlot.aggregatesReceived);
     reassembly.load(tunnel.assemblies[lane] as Assembly, spi, sequence, start, length);
-    while (reassembly.next()) this.#hand(tunnel, reassembly.offset, reassembly.length);
+    let handed = 0;
+    while (reassembly.next()) {
+      if (this.#hand(tunnel, reassembly.offset, reassembly.length)) handed++;
+    }
     if (reassembly.malformed) count(counters, tunnelSlot.refusedMalformedInner);
     if (reassembly.incomplete > 0) count(counters, tunnelSlot.innerIncomplete, reassembly.incomplete);
     // What was put together and waits with the writer must not be overwritten by what is begun after it.
@@ -53,19 +57,21 @@ export class Unpacker {
       this.#writer.flush();
       reassembly.begun = 0;
     }
+    return handed;
   }
 
   settle(): void {
     this.#reassembly.begun = 0;
   }
 
-  #hand(tunnel: TunnelPlane, offset: number, length: number): void {
+  #hand(tunnel: TunnelPlane, offset: number, length: number): boolean {
     if (!tunnel.innerSources.allows(this.#arena.data, offset)) {
       count(tunnel.counters, tunnelSlot.refusedForeignSource);
-      return;
+      return false;
     }
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
     this.#writer.add(tunnel, offset, length, false);
+    return true;
   }
 }
