@@ -17,6 +17,8 @@ export type PingOptions = {
   readonly intervalMillis?: number;
   /** Bytes behind the ICMP header; default 56. */
   readonly payloadBytes?: number;
+  /** No router may cut them. */
+  readonly whole?: boolean;
 };
 
 export type PingResult = {
@@ -67,9 +69,27 @@ export class RunningPing {
   }
 }
 
-function pingArguments({ address, source, payloadBytes = 56, ...options }: PingOptions): string[] {
+function pingArguments({
+  address,
+  source,
+  payloadBytes = 56,
+  whole = false,
+  ...options
+}: PingOptions): string[] {
   const from = source === undefined ? [] : ['-I', source];
-  return ['-n', '-i', `${intervalOf(options) / 1000}`, '-W', '1', '-s', `${payloadBytes}`, ...from, address];
+  const cutting = whole ? ['-M', 'do'] : [];
+  return [
+    ...cutting,
+    '-n',
+    '-i',
+    `${intervalOf(options) / 1000}`,
+    '-W',
+    '1',
+    '-s',
+    `${payloadBytes}`,
+    ...from,
+    address,
+  ];
 }
 
 function lingering(options: PingOptions): number {

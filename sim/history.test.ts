@@ -16,6 +16,7 @@ describe('histories', () => {
     const kinds = new Set(histories.flatMap(({ changes }) => changes.map(({ change }) => change.kind)));
     for (const kind of [
       'condition',
+      'mtu',
       'closeSocket',
       'openSocket',
       'removePath',
@@ -31,10 +32,13 @@ describe('histories', () => {
     assert.ok(conditions.some(({ lossPercent }) => lossPercent > 25));
     assert.ok(conditions.some(({ jitter }) => jitter > 10_000));
     assert.ok(histories.some(({ quiet }) => quiet));
+    assert.ok(histories.some(({ aggfrag }) => !aggfrag));
+    assert.ok(histories.some(({ mtus }) => mtus.some((mtu) => mtu < 1_500)));
+    assert.ok(histories.some(({ flows }) => flows.some(({ payload }) => payload > 8_000)));
   });
 
   it('are healed at their end: every condition is as at first, what was closed or removed is back', () => {
-    for (const { links, changes, healedAt } of histories) {
+    for (const { links, mtus, changes, healedAt } of histories) {
       assert.ok(changes.every(({ at }) => at <= healedAt));
       const left = new Map<string, string>();
       for (const { change } of changes) {
@@ -44,6 +48,9 @@ describe('histories', () => {
               `${sender}${change.link}`,
               JSON.stringify(change.to) === JSON.stringify(links[change.link]) ? '' : 'changed',
             );
+        } else if (change.kind === 'mtu') {
+          for (const sender of change.senders)
+            left.set(`mtu${sender}${change.link}`, change.to === mtus[change.link] ? '' : 'changed');
         } else if ('link' in change && change.kind !== 'moveAddress') {
           const what = change.kind.replace(/^[a-z]+/, '');
           left.set(

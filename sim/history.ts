@@ -16,6 +16,8 @@ export type Senders = readonly EndName[];
 export type Change =
   | { readonly kind: 'condition'; readonly link: number; readonly senders: Senders; readonly to: Condition }
   | { readonly kind: 'closeSocket' | 'openSocket'; readonly link: number; readonly end: EndName }
+  /** What is longer vanishes from now on (bytes of IP packets). */
+  | { readonly kind: 'mtu'; readonly link: number; readonly senders: Senders; readonly to: number }
   /** Both ends give the link's path up, or begin another one over it. */
   | { readonly kind: 'removePath' | 'addPath'; readonly link: number }
   /** The end is heard from another address on this link from now on. */
@@ -38,6 +40,10 @@ export type History = {
   readonly keepaliveMillis: number;
   readonly schedule: 'arrival' | 'weight';
   readonly finishChecksums: boolean;
+  /** Whether the ends cut what is too long, and put small packets together. */
+  readonly aggfrag: boolean;
+  /** Per link, the longest IP packet that it takes at the beginning; it never takes less than this for good. */
+  readonly mtus: readonly number[];
   readonly clocksAhead: Readonly<Record<EndName, number>>;
   readonly flows: readonly TimedFlow[];
   /** How the flows of lowest number, one each way, are carried. */
@@ -58,6 +64,8 @@ export const TRAFFIC_BEGINS = 700 * MILLI;
 const FAULTS_BEGIN = 1 * SECOND;
 /** Clocks of the ends begin here; some pass the end of 32 bits in the middle of the history. */
 const CLOCK_BEGINS = 2 ** 32;
+/** Any packet fits. */
+const WIDE = 65_536;
 /** One in so many histories has no faults. */
 const QUIET_SHARE = 5;
 const MOST_REKEYS = 2;
@@ -68,20 +76,63 @@ export function historyOf(seed: number): History {
   const healedAt = Math.floor(FAULTS_BEGIN + draw.between(600, 2_000) * MILLI);
   const links = Array.from({ length: 1 + draw.upTo(MOST_LINKS) }, () => linkOf(draw));
   const changes = quiet ? [] : faults(draw, links, healedAt);
-  return {
+  const history = {
     seed,
     links,
     keepaliveMillis: draw.of([250, 500, 1_000]),
-    schedule: draw.upTo(5) === 0 ? 'weight' : 'arrival',
+    schedule: draw.upTo(5) === 0 ? ('weight' as const) : ('arrival' as const),
     finishChecksums: draw.upTo(3) === 0,
     clocksAhead: { a: clockAhead(draw, healedAt), b: clockAhead(draw, healedAt) },
     flows: flowsOf(draw, links, healedAt),
     mode: draw.of(['spread', 'spread', 'duplicate', 'pin'] as const),
     coalescing: draw.of([1, 1, 300, 3_000]),
-    changes: changes.toSorted((one, other) => one.at - other.at),
+    changes,
     healedAt,
     quiet,
   };
+  return withSizes(draw, history);
+}
+
+/** Drawn behind everything else, so that what was found with a seed before stays as it was in all but the sizes. */
+function withSizes(draw: Draw, history: Omit<History, 'aggfrag' | 'mtus'>): History {
+  const { links, flows, quiet, healedAt } = history;
+  const aggfrag = draw.upTo(4) > 0;
+  const mtus = links.map(() => (aggfrag && draw.upTo(2) === 0 ? 1_200 + 4 * draw.upTo(80) : WIDE));
+  const falls = aggfrag && !quiet ? draw.upTo(3) : 0;
+  const changes = Array.from({ length: falls }, () => mtuFalls(draw, mtus, healedAt)).flat();
+  return {
+    ...history,
+    aggfrag,
+    mtus,
+    flows: aggfrag ? flows.map((flow) => resized(draw, flow)) : flows,
+    changes: [...history.changes, ...changes].toSorted((one, other) => one.at - other.at),
+  };
+}
+
+/** Now and then below what every line takes. */
+function mtuFalls(draw: Draw, mtus: readonly number[], healedAt: number): TimedChange[] {
+  const link = draw.upTo(mtus.length);
+  const at = Math.floor(draw.between(FAULTS_BEGIN, healedAt - 100 * MILLI));
+  const senders = draw.of<Senders>([['a'], ['b'], ['a', 'b']]);
+  const to = draw.upTo(5) === 0 ? 700 + draw.upTo(500) : 1_200 + draw.upTo(300);
+  const back = { kind: 'mtu', link, senders, to: mtus[link] as number } as const;
+  return [
+    { at, change: { ...back, to } },
+    { at: Math.floor(draw.between(at, healedAt)), change: back },
+  ];
+}
+
+/** Some flows of tiny packets, some of packets that fit nowhere; they offer as many bytes as before. */
+function resized(draw: Draw, flow: TimedFlow): TimedFlow {
+  const kind = draw.upTo(6);
+  if (kind > 2) return flow;
+  if (kind === 0) {
+    const burst = flow.segments === 1 ? 2 + draw.upTo(12) : flow.burst;
+    return { ...flow, payload: Math.min(flow.payload, 8 + 4 * draw.upTo(40)), burst };
+  }
+  const most = flow.segments > 1 ? 360 : kind === 1 ? 700 : 2_200;
+  const payload = Math.max(flow.payload, 8 + 4 * draw.upTo(most));
+  return { ...flow, payload, interval: Math.floor((flow.interval * (payload + 64)) / (flow.payload + 64)) };
 }
 
 /** Chance in the forms that a history needs. */

@@ -22,6 +22,8 @@ import { WireWatch } from './wire-watch.ts';
 /** The longest patience (µs), `tunnel/order/patience.ts`, and a moment. */
 const LONGEST_WAIT = 400_000 + 1_000;
 const MOST_GENERATIONS = 8;
+/** One datagram may bring so many of them: no packet is shorter than its headers and its number. */
+const SMALLEST_INNER = 36;
 
 /** What an end that hears only its peer never counts. */
 const never: readonly TunnelCounter[] = [
@@ -66,7 +68,7 @@ export class Invariants {
     const spi = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     const generation = generationOf(otherEnd(to), spi);
     // Packets of earlier keys are delivered as they come.
-    if (generation < state.generation) state.allowance++;
+    if (generation < state.generation) state.allowance += Math.ceil(bytes.length / SMALLEST_INNER);
     state.generation = Math.max(state.generation, generation);
   }
 
@@ -170,7 +172,10 @@ export class Invariants {
   #heldTooLong(name: EndName, now: number): string | undefined {
     const held = this.#held(name);
     const state = this.#state[name];
-    if (held === 0 || !state.waiting) state.progressAt = now;
+    // A payload whose turn has come may have pieces only, of packets that nothing comes of.
+    const payloads = this.#ends[name].count('aggregatesReceived');
+    if (held === 0 || !state.waiting || payloads > state.payloads) state.progressAt = now;
+    state.payloads = payloads;
     state.waiting = held > 0;
     if (held < 0) return `end ${name} delivered more than it received`;
     if (held > HOLD_SLOTS) return `end ${name} holds ${held} packets`;
@@ -193,12 +198,23 @@ type State = {
   /** When something was delivered last, or began to wait where nothing did (µs). */
   progressAt: number;
   waiting: boolean;
+  /** Whose turn has come. */
+  payloads: number;
   /** Per link, what its path had carried when the faults were over. */
   bytes: number[];
 };
 
 function freshState(): State {
-  return { late: 0, allowance: 0, generation: 0, delivered: 0, progressAt: 0, waiting: false, bytes: [] };
+  return {
+    late: 0,
+    allowance: 0,
+    generation: 0,
+    delivered: 0,
+    progressAt: 0,
+    waiting: false,
+    payloads: 0,
+    bytes: [],
+  };
 }
 
 function generationOf(sender: EndName, spi: number): number {

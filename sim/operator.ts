@@ -23,9 +23,21 @@ export class Operator {
   }
 
   /** Builds the tunnel at both ends. */
-  begin({ links, keepaliveMillis, schedule, finishChecksums, mode, clocksAhead }: History): void {
+  begin({
+    links,
+    mtus,
+    keepaliveMillis,
+    schedule,
+    finishChecksums,
+    aggfrag,
+    mode,
+    clocksAhead,
+  }: History): void {
     const classes = mode === 'spread' ? [] : [classOfFlows(mode, 0, 1)];
-    const plan = { links: links.length, keepaliveMillis, schedule, finishChecksums, classes };
+    const plan = { links: links.length, keepaliveMillis, schedule, finishChecksums, aggfrag, classes };
+    mtus.forEach((mtu, link) => {
+      for (const name of endNames) this.#network.link(name, link).mtu = mtu;
+    });
     for (const name of endNames) this.#ends[name].begin({ ...plan, clockAhead: clocksAhead[name] });
     this.#rekey(0);
   }
@@ -34,6 +46,9 @@ export class Operator {
     switch (change.kind) {
       case 'condition':
         for (const sender of change.senders) this.#network.link(sender, change.link).condition = change.to;
+        return;
+      case 'mtu':
+        for (const sender of change.senders) this.#network.link(sender, change.link).mtu = change.to;
         return;
       case 'closeSocket':
         this.#network.setOpen(change.end, change.link, false);

@@ -7,11 +7,13 @@ import type { VirtualNetwork } from './virtual-network.ts';
 
 /** What the history is about, before anything happens. */
 export function describeHistory(history: History): string[] {
-  const { seed, links, flows, schedule, mode, coalescing, keepaliveMillis, finishChecksums } = history;
+  const { seed, links, flows, schedule, mode, coalescing, keepaliveMillis, finishChecksums, aggfrag, mtus } =
+    history;
   const checksums = finishChecksums ? 'complete' : 'open';
   return [
     `seed ${seed}: schedule by ${schedule}, keepalive ${keepaliveMillis} ms, ${checksums} checksums`,
     `flows 0 and 1: ${mode}; ends look every ${coalescing} µs`,
+    aggfrag ? `packets are cut and put together; MTUs ${mtus.join(', ')}` : 'packets are not cut',
     ...links.map(({ rate, delay, queue }, link) => {
       return `link ${link}: ${((rate * 8) / 1e6).toFixed(2)} Mbit/s, ${millis(delay)}, queue ${millis(queue)}`;
     }),
@@ -27,6 +29,8 @@ export function describeChange({ kind, ...rest }: Change): string {
 }
 
 export function describeEvent(name: EndName, event: WorkerEvent): string {
+  if (event.kind === 'pathMtu')
+    return `${name}: path ${event.path} takes ${event.after} bytes, ${event.before} before (${event.cause})`;
   if (event.kind !== 'pathState') return `${name}: ${event.kind}`;
   const { silentMillis, roundTripMillis } = event.evidence;
   const figures = `silent ${silentMillis.toFixed(1)} ms, round trip ${roundTripMillis.toFixed(1)} ms`;
@@ -38,8 +42,8 @@ export function describeEnd(name: EndName, ends: Ends, network: VirtualNetwork, 
   const counted = Object.entries(ends[name].counters()).filter(([, value]) => value > 0);
   const lines = [`${name}: ${counted.map(([counter, value]) => `${counter} ${value}`).join(', ')}`];
   for (let link = 0; link < links; link++) {
-    const { lost, overflowed, longestQueue } = network.link(name, link);
-    const losses = `lost ${lost}, ${overflowed} of them in a full queue`;
+    const { lost, overflowed, tooLong, longestQueue } = network.link(name, link);
+    const losses = `lost ${lost}, ${overflowed} of them in a full queue, and ${tooLong} that were too long`;
     lines.push(`${name} → ${otherEnd(name)}: link ${link} ${losses}; queue at most ${millis(longestQueue)}`);
   }
   return lines;

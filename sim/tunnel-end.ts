@@ -48,6 +48,7 @@ export type EndPlan = {
   readonly keepaliveMillis: number;
   readonly schedule: 'arrival' | 'weight';
   readonly finishChecksums: boolean;
+  readonly aggfrag: boolean;
   readonly classes: readonly ClassRule[];
   readonly clockAhead: number;
 };
@@ -187,6 +188,7 @@ export class TunnelEnd {
         spi: outbound,
         ...keys,
         finishChecksums: this.#plan?.finishChecksums ?? false,
+        aggfrag: this.#plan?.aggfrag ?? false,
         activate: answers ? { whenHeardOn: inbound } : 'now',
         packetLimit: Number.MAX_SAFE_INTEGER,
       },

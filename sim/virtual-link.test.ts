@@ -44,6 +44,14 @@ describe('a virtual link', () => {
     assert.equal(line.carry(100, 0), 20_100);
   });
 
+  it('swallows what is too long for it, headers included, and calls that no loss', () => {
+    const line = link();
+    line.mtu = 1_028;
+    assert.notEqual(line.carry(1_000, 0), undefined);
+    assert.equal(line.carry(1_001, 0), undefined);
+    assert.deepEqual([line.tooLong, line.lost], [1, 0]);
+  });
+
   it('keeps the order when it becomes faster and nearer, and not when it has jitter', () => {
     const line = link();
     const first = line.carry(1_000, 0) as number;

@@ -3,7 +3,7 @@
  *
  * Contract: pure but for the chance it is given. `carry` says when a datagram arrives, or that it does not. Without jitter
  * a link delivers in order, whatever changes meanwhile; with it datagrams overtake each other. The queue is bounded
- * in time and drops what comes when it is full. Times are µs.
+ * in time and drops what comes when it is full. What is too long for it vanishes. Times are µs.
  */
 import type { SeededRandom } from '../lab/wan/random.ts';
 
@@ -20,11 +20,18 @@ export type Condition = {
   readonly swallows: boolean;
 };
 
+/** In front of a datagram's payload. */
+const IP_AND_UDP = 28;
+
 export class VirtualLink {
   condition: Condition;
+  /** The longest IP packet that it takes, in bytes. */
+  mtu = Number.POSITIVE_INFINITY;
   /** What did not arrive for any reason, and what the full queue dropped of it. */
   lost = 0;
   overflowed = 0;
+  /** What vanished because it was too long; not counted as lost. */
+  tooLong = 0;
   /** The longest that a datagram waited before the line (µs). */
   longestQueue = 0;
   readonly #random: SeededRandom;
@@ -39,6 +46,10 @@ export class VirtualLink {
   /** @returns when it arrives; undefined when it does not */
   carry(bytes: number, now: number): number | undefined {
     const { rate, delay, queue, lossPercent, jitter, swallows } = this.condition;
+    if (bytes + IP_AND_UDP > this.mtu) {
+      this.tooLong++;
+      return undefined;
+    }
     const waits = Math.max(0, this.#clearAt - now);
     if (swallows || this.#random.happens(lossPercent)) {
       this.lost++;

@@ -99,6 +99,13 @@ export type TunnelCounters = {
   readonly sentAgain: number;
   /** Packets of classes that are duplicated, which went over a second path as well. */
   readonly sentTwice: number;
+  /** ESP packets that carry several inner packets, or pieces of them (AGGFRAG, RFC 9347). */
+  readonly shared: {
+    readonly in: number;
+    readonly out: number;
+    /** Inner packets that were too long for the paths, and went in pieces. */
+    readonly cutOut: number;
+  };
   /** Packets that went no further, for each reason; a reason without packets may be absent. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 };
@@ -109,6 +116,7 @@ export const dropReasons = {
   malformed: 'a packet breaks the rules of its format',
   spoofedInner: 'an inner packet from the peer has a source address outside `networks`',
   noPath: 'no path is up to carry the packet',
+  incomplete: 'a piece of an inner packet did not come',
   tooBig: 'an inner packet exceeds the MTU and may not be fragmented',
   tunWriteFailed: 'the kernel did not take an inner packet',
   sendFailed: 'the kernel did not take an outer packet',
@@ -149,6 +157,8 @@ export type PathStatus = {
   readonly since: string;
   /** The tunnel was measured to be faster without it: it carries data only when no other path is up. */
   readonly leftOut?: true;
+  /** The largest outer IP packet that this side sends over it, found by probing; absent while not known, and by TCP. */
+  readonly mtu?: number;
   readonly rttMillis?: number;
   readonly rttVarMillis?: number;
   /** What the line was seen to carry towards the peer while it was fully used. */

@@ -3,11 +3,12 @@
  *
  * Contract: one line for each finding, without control characters; the JSON has the same facts under stable names.
  */
+import type { AggfragContent } from '../tunnel/capture/aggfrag-blocks.ts';
 import type { Finding } from '../tunnel/capture/capture-decoder.ts';
 import { type PlainMessage, plainMessage } from '../tunnel/capture/plain-message.ts';
 import type { MissingPart, SinglePacket } from '../tunnel/capture/single-packet.ts';
 
-type Known = Extract<SinglePacket, { kind: 'message' | 'report' }>;
+type Known = Extract<SinglePacket, { kind: 'message' | 'report' | 'aggfrag' }>;
 
 export function findingLine(finding: Finding): string {
   const time = finding.atMillis === undefined ? '' : `${isoTime(finding.atMillis)}  `;
@@ -37,13 +38,20 @@ export function findingJson(finding: Finding): object {
 
 export function packetLines(packet: Known): string {
   if (packet.kind === 'message') return `${messageText(plainMessage(packet.frame, packet.decoded))}\n`;
+  if (packet.kind === 'aggfrag') return blockLines(packet.content);
   const lines = packet.records.map((record) => `  received: ${fieldsText(record)}\n`);
   return `report ${fieldsText(packet.header)}\n${lines.join('')}${missingText(packet.missing)}`;
 }
 
 export function packetJson(packet: Known): object {
   if (packet.kind === 'message') return { kind: 'message', ...plainMessage(packet.frame, packet.decoded) };
+  if (packet.kind === 'aggfrag') return { kind: 'aggfrag', ...packet.content };
   return { kind: 'report', ...packet.header, records: packet.records, missing: packet.missing };
+}
+
+function blockLines({ blocks, ...header }: AggfragContent): string {
+  const lines = blocks.map(({ kind, ...sizes }) => `  ${kind} ${fieldsText(sizes)}\n`);
+  return `aggfrag ${fieldsText(header)}\n${lines.join('')}`;
 }
 
 function missingText(missing: MissingPart | undefined): string {

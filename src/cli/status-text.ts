@@ -72,6 +72,7 @@ function tunnelFacts(tunnel: TunnelStatus, nowMillis: number, palette: Palette):
     ['sent', traffic(counters.innerPacketsOut, counters.innerBytesOut, counters.outerBytesOut)],
     ['order', describeOrder(counters.order)],
     ['repair', describeRepair(counters)],
+    ['shared', describeShared(counters.shared)],
     ['dropped', describeDrops(counters.drops)],
   ];
   return facts.map(([name, value]) => [faint(name, palette), value]);
@@ -105,6 +106,12 @@ function describeRepair({ sentAgain, sentTwice }: TunnelStatus['counters']): str
   return `${formatCount(sentAgain)} packets sent again${copies}`;
 }
 
+function describeShared({ in: received, out, cutOut }: TunnelStatus['counters']['shared']): string {
+  if (received + out === 0) return 'every packet by itself';
+  const cut = cutOut === 0 ? '' : `, ${formatCount(cutOut)} packets went in pieces`;
+  return `${formatCount(received)} payloads received, ${formatCount(out)} sent${cut}`;
+}
+
 function describeDrops(drops: TunnelStatus['counters']['drops']): string {
   const reasons = Object.entries(drops).filter(([, count]) => count > 0);
   return reasons.length === 0 ? 'nothing' : reasons.map(([reason, count]) => `${reason} ${count}`).join(', ');
@@ -118,6 +125,7 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
     'BY',
     'LOCAL',
     'REMOTE',
+    'MTU',
     'RTT',
     'LOSS',
     'CARRIES',
@@ -134,6 +142,7 @@ function formatPaths(paths: readonly PathStatus[], palette: Palette): string {
     path.carrier,
     path.local,
     path.remote,
+    path.mtu === undefined ? '-' : String(path.mtu),
     path.rttMillis === undefined ? '-' : formatMillis(path.rttMillis),
     path.lossRatio === undefined ? '-' : formatRatio(path.lossRatio),
     path.rateBps === undefined ? '-' : formatRate(path.rateBps),

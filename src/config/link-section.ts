@@ -58,9 +58,10 @@ export const linkSchema = z.strictObject(
           'How often an idle path of this link is checked. Short intervals find a dead link sooner and cost traffic: ' +
           'at 500 ms about 1 GB a month for each path.',
       }),
-    mtu: wholeNumber(1280, 9000)
-      .default(1500)
-      .meta({ description: 'The largest outer IP packet that the way over this link carries, in bytes.' }),
+    mtu: wholeNumber(1280, 9000).default(1500).meta({
+      description:
+        'The largest outer IP packet that the way over this link carries, in bytes. Less is found out by itself, more is not tried.',
+    }),
     use: z
       .enum(['always', 'on-demand'], { error: (issue) => wrongValue(issue.input, 'always or on-demand') })
       .default('always')

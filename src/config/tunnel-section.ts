@@ -69,7 +69,8 @@ export const tunnelSchema = z.strictObject(
       .meta({
         description:
           'The largest inner packet, in bytes. `auto` is what fits into one packet on every link of the tunnel: the ' +
-          'smallest link MTU less 82 (IPv6 40, UDP 8, ESP 8, IV 8, ICV 16, trailer 2) in whole ESP blocks.',
+          'smallest link MTU less 82 (IPv6 40, UDP 8, ESP 8, IV 8, ICV 16, trailer 2) in whole ESP blocks. With a larger ' +
+          'one (1500, say) packets that are too long for the links go in pieces, which costs some speed.',
       }),
     schedule: choice(...schedules)
       .default('arrival')

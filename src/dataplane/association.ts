@@ -46,6 +46,8 @@ export class AssociationMemory {
 export class OutboundAssociation {
   readonly spi: number;
   readonly finishChecksums: boolean;
+  /** Whether the peer understands AGGFRAG payloads. */
+  readonly aggfrag: boolean;
   readonly packetLimit: number;
   /** The number of the newest packet. */
   sequence = DOUBLE_ZERO;
@@ -66,11 +68,13 @@ export class OutboundAssociation {
       key: Uint8Array;
       salt: Uint8Array;
       finishChecksums: boolean;
+      aggfrag?: boolean | undefined;
       packetLimit: number;
     },
   ) {
     this.spi = options.spi;
     this.finishChecksums = options.finishChecksums;
+    this.aggfrag = options.aggfrag ?? false;
     this.packetLimit = options.packetLimit;
     this.#memory = memory;
     this.#block = memory.take();

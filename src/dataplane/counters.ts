@@ -33,6 +33,10 @@ export const tunnelCounters = [
   'deliveredLate',
   'sentAgain',
   'sentTwice',
+  'aggregatesSent',
+  'aggregatesReceived',
+  'innerSentInPieces',
+  'innerIncomplete',
 ] as const;
 
 export const pathCounters = [
@@ -53,6 +57,7 @@ export const pathCounters = [
   'lineQueueMillis',
   'lineLoss',
   'byTcp',
+  'mtu',
 ] as const;
 
 /** Of the whole worker: what belongs to no tunnel. */

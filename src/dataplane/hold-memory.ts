@@ -20,7 +20,7 @@ export class HoldMemory {
   readonly #arena: Arena;
   readonly #base: number;
   readonly #lengths: Int32Array;
-  readonly #unfinished: Uint8Array;
+  readonly #kinds: Uint8Array;
   /** Free slots, the last used on top, and behind them those that wait for `settle`. */
   readonly #free: Int32Array;
   #freeCount: number;
@@ -31,19 +31,19 @@ export class HoldMemory {
     this.#arena = arena;
     this.#base = arena.reserve(slots * SLOT_LENGTH, 64);
     this.#lengths = new Int32Array(slots + 1);
-    this.#unfinished = new Uint8Array(slots + 1);
+    this.#kinds = new Uint8Array(slots + 1);
     this.#free = Int32Array.from({ length: slots }, (_, index) => slots - index);
     this.#released = new Int32Array(slots);
     this.#freeCount = slots;
   }
 
   /** Copies a packet. @returns its slot; 0 when there is no room for it */
-  keep(start: number, length: number, unfinished: boolean): number {
+  keep(start: number, length: number, kind: number): number {
     if (length > SLOT_LENGTH || this.#freeCount === 0) return 0;
     const slot = this.#free[--this.#freeCount] as number;
     this.#arena.bytes.copyWithin(this.offset(slot), start, start + length);
     this.#lengths[slot] = length;
-    this.#unfinished[slot] = unfinished ? 1 : 0;
+    this.#kinds[slot] = kind;
     return slot;
   }
 
@@ -55,8 +55,9 @@ export class HoldMemory {
     return this.#lengths[slot] as number;
   }
 
-  unfinished(slot: number): boolean {
-    return this.#unfinished[slot] === 1;
+  /** What the caller said of it. */
+  kind(slot: number): number {
+    return this.#kinds[slot] as number;
   }
 
   release(slot: number): void {

@@ -12,6 +12,7 @@ import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { sameSocketAddress } from '../linux/socket-address.ts';
 import { receiveStream } from '../linux/stream-socket.ts';
+import { isAggfrag } from '../tunnel/aggfrag/format.ts';
 import {
   ESP_PAYLOAD_OFFSET,
   ESP_SHORTEST,
@@ -31,6 +32,7 @@ import {
 import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
 import type { Resequencer } from '../tunnel/order/resequencer.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
+import { isSizeProbe } from '../tunnel/path/report.ts';
 import { type InboundAssociation, opened, replayed } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { Ordering } from './ordering.ts';
@@ -38,6 +40,7 @@ import { keep, type PathStream, restore } from './path-stream.ts';
 import type { StreamEnd } from './protocol.ts';
 import { TunWriter } from './tun-writer.ts';
 import type { LinkSocket, PlanePath, TunnelPlane } from './tunnel-plane.ts';
+import { payloadKind, UNPACKER_ARENA_BYTES } from './unpacker.ts';
 
 /** Calls per socket before the others get their turn. */
 const RECEIVE_BUDGET = 2;
@@ -46,7 +49,7 @@ const RECEIVE_BUDGET = 2;
 const STREAM_READ = 256 * 1024;
 /** And the beginning of a frame in front of it. */
 const STREAM_ROOM = STREAM_READ + FRAME_LONGEST;
-export const INBOUND_STREAM_BYTES = STREAM_ROOM + 4096;
+export const INBOUND_ARENA_BYTES = STREAM_ROOM + 4096 + UNPACKER_ARENA_BYTES;
 
 /** Links from which nothing came for so long are silent (µs). */
 const QUIET_MICROS = 1_000;
@@ -245,9 +248,10 @@ export class Inbound {
     const following = data.getUint8(end - 1);
     const start = offset + ESP_PAYLOAD_OFFSET;
     const payload = end - ESP_TRAILER_LENGTH - data.getUint8(end - 2) - start;
-    this.#book(tunnel, association, length);
+    const isReport = following === nextHeader.none;
+    if (!isReport || !isSizeProbe(data, start, payload)) this.#book(tunnel, association, length);
     if (payload < 0) count(tunnel.counters, tunnelSlot.refusedMalformedInner);
-    else if (following === nextHeader.none) this.#takeReport(tunnel, association, start, payload, length);
+    else if (isReport) this.#takeReport(tunnel, association, start, payload, length);
     else if (this.#takeInner(tunnel, association, start, payload, following)) return;
     this.#ordering.nothing(tunnel, association, this.#now);
     this.#waitForOrder(tunnel, association);
@@ -299,6 +303,7 @@ export class Inbound {
     following: number,
   ): boolean {
     const data = this.#arena.data;
+    if (following === nextHeader.aggfrag) return this.#takeAggfrag(tunnel, association, start, payload);
     const unfinished = following === nextHeader.unfinishedChecksum;
     if (!unfinished && following !== nextHeader.ipv4 && following !== nextHeader.ipv6) {
       count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
@@ -314,16 +319,38 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedForeignSource);
       return false;
     }
+    this.#dataArrived(tunnel);
+    count(tunnel.counters, tunnelSlot.innerReceivedPackets);
+    count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
+    const kind = unfinished ? payloadKind.unfinished : payloadKind.whole;
+    this.#ordering.packet(tunnel, association, start, length, kind, this.#now);
+    this.#waitForOrder(tunnel, association);
+    return true;
+  }
+
+  /** What is in it is looked at when it is its turn: a piece means nothing without the one before. */
+  #takeAggfrag(
+    tunnel: TunnelPlane,
+    association: InboundAssociation,
+    start: number,
+    payload: number,
+  ): boolean {
+    if (!isAggfrag(this.#arena.data, start, payload)) {
+      count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
+      return false;
+    }
+    this.#dataArrived(tunnel);
+    this.#ordering.packet(tunnel, association, start, payload, payloadKind.aggfrag, this.#now);
+    this.#waitForOrder(tunnel, association);
+    return true;
+  }
+
+  #dataArrived(tunnel: TunnelPlane): void {
     if (tunnel.reportAt === Number.POSITIVE_INFINITY) {
       tunnel.reportAt = this.#now + REPORT_INTERVAL;
       this.#listener.dueAt(tunnel, tunnel.reportAt);
     }
     if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
-    count(tunnel.counters, tunnelSlot.innerReceivedPackets);
-    count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
-    this.#ordering.packet(tunnel, association, start, length, unfinished, this.#now);
-    this.#waitForOrder(tunnel, association);
-    return true;
   }
 
   #takeReport(

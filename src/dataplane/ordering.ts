@@ -13,6 +13,7 @@ import { count, tunnelSlot } from './counters.ts';
 import { HoldMemory } from './hold-memory.ts';
 import type { TunWriter } from './tun-writer.ts';
 import type { TunnelPlane } from './tunnel-plane.ts';
+import { payloadKind, Unpacker } from './unpacker.ts';
 
 /** Reports that ask for something follow each other no faster than this (µs). */
 const URGENT_INTERVAL = 4_000;
@@ -20,67 +21,73 @@ const URGENT_INTERVAL = 4_000;
 export class Ordering {
   readonly #memory: HoldMemory;
   readonly #writer: TunWriter;
+  readonly #unpacker: Unpacker;
   /** The order number of the packet at hand. */
   #number = 0;
 
   constructor(arena: Arena, writer: TunWriter, holdSlots: number) {
     this.#memory = new HoldMemory(arena, holdSlots);
     this.#writer = writer;
+    this.#unpacker = new Unpacker(arena, writer);
   }
 
-  /** An inner packet that was checked. @param now µs */
+  /** An inner packet that was checked, or an AGGFRAG payload. @param kind of `payloadKind`. @param now µs */
   packet(
     tunnel: TunnelPlane,
     association: InboundAssociation,
     start: number,
     length: number,
-    unfinished: boolean,
+    kind: number,
     now: number,
   ): void {
-    const lane = tunnel.lanes[association.lane] as Resequencer;
+    const { sequence, spi, lane: number } = association;
+    const lane = tunnel.lanes[number] as Resequencer;
     const verdict = this.#judge(tunnel, lane, association, now);
     if (verdict === late) {
-      this.#writer.add(tunnel, start, length, unfinished);
+      const packets = this.#deliver(tunnel, number, spi, sequence, start, length, kind);
+      // All that share the payload are late: one of them was counted.
+      if (packets > 1 && number !== NO_LANE && spi === tunnel.orderSpi)
+        count(tunnel.counters, tunnelSlot.deliveredLate, packets - 1);
       return;
     }
-    const { sequence } = association;
     if (verdict === ahead) {
-      const slot = this.#memory.keep(start, length, unfinished);
+      const slot = this.#memory.keep(start, length, kind);
       if (slot > 0) {
         count(tunnel.counters, tunnelSlot.waitedForOrder);
         lane.hold(this.#number, sequence, slot, now);
-        this.#loseWhatIsLost(tunnel, lane, association.spi, now);
+        this.#loseWhatIsLost(tunnel, number, spi, now);
         return;
       }
       // No room to wait in: what is missing is given up.
       lane.loseBelow(this.#number);
-      this.#deliverDue(tunnel, lane, now);
+      this.#deliverDue(tunnel, number, now);
     }
-    this.#writer.add(tunnel, start, length, unfinished);
+    this.#deliver(tunnel, number, spi, sequence, start, length, kind);
     lane.passed(sequence, now);
-    this.#deliverDue(tunnel, lane, now);
+    this.#deliverDue(tunnel, number, now);
   }
 
   /** A packet that has nothing to deliver: a report, or something that was refused. @param now µs */
   nothing(tunnel: TunnelPlane, association: InboundAssociation, now: number): void {
     if (association.lane === NO_LANE) return;
-    const lane = tunnel.lanes[association.lane] as Resequencer;
+    const { lane: number } = association;
+    const lane = tunnel.lanes[number] as Resequencer;
     const verdict = this.#judge(tunnel, lane, association, now);
     if (verdict === late) return;
     if (verdict === ahead) {
       lane.hold(this.#number, association.sequence, NOTHING, now);
-      this.#loseWhatIsLost(tunnel, lane, association.spi, now);
+      this.#loseWhatIsLost(tunnel, number, association.spi, now);
       return;
     }
     lane.passed(association.sequence, now);
-    this.#deliverDue(tunnel, lane, now);
+    this.#deliverDue(tunnel, number, now);
   }
 
   /** Gives up what was waited for long enough. @param now µs */
   expire(tunnel: TunnelPlane, now: number): void {
     for (let number = 1; number < LANES; number++) {
       const lane = tunnel.lanes[number] as Resequencer;
-      while (lane.expire(now)) this.#deliverDue(tunnel, lane, now);
+      while (lane.expire(now)) this.#deliverDue(tunnel, number, now);
     }
     this.#writer.flush();
     this.settle();
@@ -99,6 +106,7 @@ export class Ordering {
 
   /** What was handed to the writer lies with the kernel now. */
   settle(): void {
+    this.#unpacker.settle();
     this.#memory.settle();
   }
 
@@ -118,7 +126,7 @@ export class Ordering {
     }
     if (!lane.reaches(this.#number)) {
       lane.loseBelow(this.#number);
-      this.#deliverDue(tunnel, lane, now);
+      this.#deliverDue(tunnel, association.lane, now);
     }
     const verdict = lane.judge(this.#number);
     if (verdict === late) {
@@ -129,9 +137,10 @@ export class Ordering {
   }
 
   #beginAnew(tunnel: TunnelPlane, association: InboundAssociation, now: number): void {
-    for (const lane of tunnel.lanes) {
+    for (let number = 0; number < LANES; number++) {
+      const lane = tunnel.lanes[number] as Resequencer;
       lane.loseAll();
-      this.#deliverDue(tunnel, lane, now);
+      this.#deliverDue(tunnel, number, now);
       lane.begin();
     }
     tunnel.earlierOrderSpi = tunnel.orderSpi;
@@ -142,14 +151,15 @@ export class Ordering {
   }
 
   /** What does not come by itself any more is asked for, or given up where the peer does not send it again. */
-  #loseWhatIsLost(tunnel: TunnelPlane, lane: Resequencer, spi: number, now: number): void {
+  #loseWhatIsLost(tunnel: TunnelPlane, number: number, spi: number, now: number): void {
+    const lane = tunnel.lanes[number] as Resequencer;
     const before = tunnel.notUnderWayBefore(spi, now) + 1;
     if (tunnel.peerKept === 0) lane.loseSentBefore(before);
     else {
       lane.loseSentBefore(Math.min(before, tunnel.peerKept));
       if (lane.newlyMissesBefore(before)) this.#ask(tunnel, now);
     }
-    this.#deliverDue(tunnel, lane, now);
+    this.#deliverDue(tunnel, number, now);
   }
 
   /** The report that says what is missing does not wait for its time. */
@@ -157,14 +167,32 @@ export class Ordering {
     tunnel.reportAt = Math.min(tunnel.reportAt, Math.max(now, tunnel.lastReportAt + URGENT_INTERVAL));
   }
 
-  #deliverDue(tunnel: TunnelPlane, lane: Resequencer, now: number): void {
+  #deliverDue(tunnel: TunnelPlane, number: number, now: number): void {
     const memory = this.#memory;
+    const lane = tunnel.lanes[number] as Resequencer;
     const before = lane.lost;
     for (let slot = lane.take(now); slot !== 0; slot = lane.take(now)) {
       if (slot === NOTHING) continue;
-      this.#writer.add(tunnel, memory.offset(slot), memory.length(slot), memory.unfinished(slot));
+      const offset = memory.offset(slot);
+      const length = memory.length(slot);
+      this.#deliver(tunnel, number, tunnel.orderSpi, lane.sequence, offset, length, memory.kind(slot));
       memory.release(slot);
     }
     if (lane.lost !== before) count(tunnel.counters, tunnelSlot.gaveUpWaiting, lane.lost - before);
+  }
+
+  /** @returns how many packets the device gets */
+  #deliver(
+    tunnel: TunnelPlane,
+    lane: number,
+    spi: number,
+    sequence: number,
+    start: number,
+    length: number,
+    kind: number,
+  ): number {
+    if (kind === payloadKind.aggfrag) return this.#unpacker.take(tunnel, lane, spi, sequence, start, length);
+    this.#writer.add(tunnel, start, length, kind === payloadKind.unfinished);
+    return 1;
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { openEsp } from '../../lab/esp-reference.ts';
+import { onDevice } from '../../test/fixtures/device-read.ts';
 import {
   assertSamePackets,
   cutNaively,
@@ -10,7 +11,6 @@ import {
   headerLength,
   type InnerPacket,
   innerPackets,
-  transportStart,
 } from '../../test/fixtures/inner-packet.ts';
 import { PacketBench } from '../../test/fixtures/packet-bench.ts';
 import { refuseSegmentation } from '../../test/fixtures/refused-segmentation.ts';
@@ -20,7 +20,6 @@ import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
 import { localPort, openUdpSocket } from '../linux/udp-socket.ts';
 import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
-import { segmentation, VIRTIO_HEADER_LENGTH, writeVirtioHeader } from '../tunnel/offload/virtio-header.ts';
 import { Delivery } from '../tunnel/path/delivery.ts';
 import { pathSlot } from './counters.ts';
 import { setRemote } from './tunnel-plane.ts';
@@ -37,23 +36,6 @@ function openBench({ finish = false, withKeys = true } = {}): PacketBench {
   benches.push(bench);
   if (withKeys) bench.sealWith(keys, finish);
   return bench;
-}
-
-/** As a device gives it: cut into segments of `size` by us, or a single packet when that is 0. */
-function onDevice(packet: InnerPacket, size: number): Uint8Array {
-  const bytes = encode(packet, 'pseudo');
-  const whole = new Uint8Array(VIRTIO_HEADER_LENGTH + bytes.length);
-  whole.set(bytes, VIRTIO_HEADER_LENGTH);
-  const tcp = packet.family === 4 ? segmentation.tcp4 : segmentation.tcp6;
-  writeVirtioHeader(new DataView(whole.buffer), 0, {
-    flags: 1,
-    segmentation: size === 0 ? segmentation.none : packet.transport === 'tcp' ? tcp : segmentation.udp,
-    headerLength: headerLength(packet),
-    segmentSize: size,
-    checksumStart: transportStart(packet),
-    checksumOffset: packet.transport === 'tcp' ? 16 : 6,
-  });
-  return whole;
 }
 
 /** Whatever came out at the link, message by message. */

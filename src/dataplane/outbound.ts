@@ -5,23 +5,28 @@
  * sealed packets of one size on one path, sent by one call; it is the unit of scheduling. Allocates nothing per packet.
  */
 import type { Arena } from '../linux/arena.ts';
-import { BURST_BYTES, BURST_CAPACITY, DatagramSender } from '../linux/datagram-sender.ts';
+import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
+import { blockRoom } from '../tunnel/aggfrag/format.ts';
+import { AggfragPayload } from '../tunnel/aggfrag/payload.ts';
 import { ESP_PAYLOAD_OFFSET, nextHeader, sealedLength } from '../tunnel/esp/format.ts';
-import { NO_LANE } from '../tunnel/esp/packet-number.ts';
+import { LANES, NO_LANE } from '../tunnel/esp/packet-number.ts';
 import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
+import { BASE_SIZE } from '../tunnel/path/mtu-search.ts';
 import { secondPath } from '../tunnel/schedule/scheduler.ts';
 import { NO_CLASS } from '../tunnel/schedule/traffic-classes.ts';
 import type { OutboundAssociation } from './association.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
-import { isBlocked, type PathStream, STREAM_SENDER_BYTES, StreamSender } from './path-stream.ts';
+import { type PathStream, STREAM_SENDER_BYTES } from './path-stream.ts';
 import { SentMemory } from './sent-memory.ts';
-import { hasUdp, hasWayOut, type PlanePath, type TunnelPlane } from './tunnel-plane.ts';
+import { SMALL_PACKETS_BYTES, SmallPackets } from './small-packets.ts';
+import { Transmitter } from './transmitter.ts';
+import { hasUdp, hasWayOut, type PlanePath, sealedLimit, type TunnelPlane } from './tunnel-plane.ts';
 
 /** A packet of 64 KiB, its virtio header in front, room for trailers behind; the packet begins aligned. */
 const READ_LENGTH = 65_536 + VIRTIO_HEADER_LENGTH;
@@ -39,18 +44,40 @@ const LARGE_BURST = 16_384;
 /** A burst and one packet more, which may turn out not to fit. */
 const LONGEST_BURST = 65_536 + 2_048;
 
+/** Packets of our own: reports, and size probes up to the largest MTU of a link. */
+export const LONGEST_OWN = 9_216;
+
+/** The longest payload that packets are cut to fit, a frame's, and what sealing uses behind it. */
+const PAYLOAD_ROOM = 16_384 + 64;
+
 export const OUTBOUND_ARENA_BYTES =
-  PACKET_OFFSET + READ_LENGTH + 64 + 4096 + BURST_CAPACITY * 80 + 4096 + STREAM_SENDER_BYTES;
+  PACKET_OFFSET +
+  READ_LENGTH +
+  64 +
+  LONGEST_OWN +
+  PAYLOAD_ROOM +
+  SMALL_PACKETS_BYTES +
+  4096 +
+  BURST_CAPACITY * 80 +
+  4096 +
+  STREAM_SENDER_BYTES;
 
 /** A device from which nothing came for so long is silent (µs); streams leave gaps well below this. */
 const QUIET_MICROS = 1_000;
 
+/** Sealed packets above this have more than the base size as outer packets. */
+const LARGE_PACKET = BASE_SIZE - 28;
+
 /** The id of no path. */
 const NO_PATH = -1;
+
+export type SizeProbeFate = 'sent' | 'tooBig' | 'notSent';
 
 /** What the worker wants to know of a send: who pays, and whether the path is in trouble. */
 export type SendListener = {
   sendFailed(tunnel: TunnelPlane, path: PlanePath): void;
+  /** The kernel refuses packets of the size that the path is thought to take. */
+  tooBig(tunnel: TunnelPlane, path: PlanePath): void;
   dataSent(tunnel: TunnelPlane, path: PlanePath): void;
   /** The stream's kernel has no room: `flush` is to be called when it has. */
   streamFull(path: PlanePath, stream: PathStream): void;
@@ -58,16 +85,17 @@ export type SendListener = {
 
 export class Outbound {
   readonly #arena: Arena;
-  readonly #sender: DatagramSender;
-  readonly #streamSender: StreamSender;
-  /** errno of the last send that failed. */
-  #error = 0;
+  readonly #transmitter: Transmitter;
   readonly #superpacket: Superpacket;
   readonly #listener: SendListener;
   readonly #packet: number;
   readonly #sentMemory: SentMemory;
   /** Where packets of our own are sealed: nobody asks for them again. */
   readonly #own: number;
+  /** What is laid of packets that are too long. */
+  readonly #payload: AggfragPayload;
+  /** Small packets that share payloads. */
+  readonly #small: SmallPackets;
   /** Where the burst at hand is sealed. */
   #burst = 0;
   #tunnel: TunnelPlane | undefined;
@@ -85,14 +113,17 @@ export class Outbound {
   #closed = false;
   #now = 0;
   #quietUntil = 0;
+  /** Whether the device was silent before the read at hand: nothing else goes with what it brought. */
+  #silent = false;
 
   constructor(arena: Arena, listener: SendListener, sentBytes: number) {
     this.#arena = arena;
     this.#listener = listener;
-    this.#sender = new DatagramSender(arena);
-    this.#streamSender = new StreamSender(arena);
+    this.#transmitter = new Transmitter(arena, (path, stream) => listener.streamFull(path, stream));
     this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
-    this.#own = arena.reserve(2048, 64);
+    this.#own = arena.reserve(LONGEST_OWN, 64);
+    this.#payload = new AggfragPayload(arena.bytes, arena.data, arena.reserve(PAYLOAD_ROOM, 64));
+    this.#small = new SmallPackets(arena);
     this.#sentMemory = new SentMemory(arena, sentBytes, LONGEST_BURST);
     this.#superpacket = new Superpacket(arena.data);
   }
@@ -104,6 +135,7 @@ export class Outbound {
     this.#quantum = 0;
     const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
     const silent = now >= this.#quietUntil;
+    this.#silent = silent;
     let reads = 0;
     let there = true;
     if (tunnel.sent.wanted > 0) this.#repair(tunnel, now);
@@ -121,6 +153,7 @@ export class Outbound {
       if (silent) break;
     }
     if (reads > 0) this.#quietUntil = now + QUIET_MICROS;
+    this.#closeAllSmall(tunnel);
     this.#send();
     count(tunnel.counters, tunnelSlot.tunReads, reads);
     return there;
@@ -132,7 +165,7 @@ export class Outbound {
     if (association === undefined || !hasWayOut(path)) return 0;
     const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
     if (sealed === 0) return 0;
-    if (!this.#transmit(path, this.#own, sealed, sealed)) {
+    if (!this.#transmitter.send(path, this.#own, sealed, sealed)) {
       this.#sendFailed(tunnel, path, 1);
       return 0;
     }
@@ -148,13 +181,22 @@ export class Outbound {
     if (association === undefined || !there) return false;
     const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
     if (sealed === 0) return false;
-    if (carrier === 'udp') return this.#sendDatagrams(path, this.#own, sealed, sealed);
-    return this.#sendFrames(path, stream as PathStream, this.#own, sealed, sealed);
+    if (carrier === 'udp') return this.#transmitter.sendDatagrams(path, this.#own, sealed, sealed);
+    return this.#transmitter.sendFrames(path, stream as PathStream, this.#own, sealed, sealed);
+  }
+
+  /** Seals and sends a packet of our own that the path may or may not take, of which nothing is booked. */
+  sendSizeProbe(tunnel: TunnelPlane, path: PlanePath, input: number, length: number): SizeProbeFate {
+    if (this.sendTrial(tunnel, path, 'udp', input, length)) {
+      count(path.counters, pathSlot.sentPackets);
+      return 'sent';
+    }
+    return this.#transmitter.error === errnoValue.EMSGSIZE ? 'tooBig' : 'notSent';
   }
 
   /** Goes on with what waits for a stream. @returns false when its connection has failed */
   flush(stream: PathStream): boolean {
-    return this.#streamSender.flush(stream);
+    return this.#transmitter.flush(stream);
   }
 
   #forward(tunnel: TunnelPlane, virtio: number, end: number): void {
@@ -172,14 +214,102 @@ export class Outbound {
     this.#turnTo(
       tunnel.classes.count === 0 ? NO_CLASS : tunnel.classes.classOf(this.#arena.data, this.#packet),
     );
-    const share = burstShare(superpacket.count, end - this.#packet);
+    const { sizeLimit } = tunnel;
+    if (sealedLength(superpacket.longest) > sizeLimit) this.#lay(tunnel, association, sizeLimit);
+    else if (
+      association.aggfrag &&
+      !this.#silent &&
+      superpacket.count === 1 &&
+      this.#small.fits(superpacket.longest, sizeLimit)
+    )
+      this.#gather(tunnel, association);
+    else this.#sealEach(tunnel, association, end - this.#packet);
+    count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
+    count(tunnel.counters, tunnelSlot.innerSentBytes, end - this.#packet);
+  }
+
+  #sealEach(tunnel: TunnelPlane, association: OutboundAssociation, bytes: number): void {
+    const superpacket = this.#superpacket;
+    this.#closeSmall(tunnel, association, this.#lane);
+    const share = burstShare(superpacket.count, bytes);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
       if (this.#count >= share || this.#quantum <= 0) this.#send();
-      this.#seal(tunnel, association, superpacket);
+      const { offset, length } = superpacket;
+      const unfinished = superpacket.unfinished;
+      this.#seal(tunnel, association, offset, length, this.#kindOf(offset, unfinished), this.#lane);
     }
-    count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
-    count(tunnel.counters, tunnelSlot.innerSentBytes, end - this.#packet);
+  }
+
+  /** What is too long is laid into payloads of the size that every path takes, one packet right behind the other. */
+  #lay(tunnel: TunnelPlane, association: OutboundAssociation, sizeLimit: number): void {
+    const superpacket = this.#superpacket;
+    const payload = this.#payload;
+    const room = blockRoom(sizeLimit);
+    this.#closeSmall(tunnel, association, this.#lane);
+    superpacket.finish();
+    const payloads = Math.ceil((superpacket.count * superpacket.longest) / room);
+    const share = burstShare(payloads, payloads * sizeLimit);
+    payload.begin(0, room);
+    for (let index = 0; index < superpacket.count; index++) {
+      superpacket.segment(index);
+      if (payload.room === 0) {
+        this.#sealPayload(tunnel, association, share);
+        payload.begin(0, room);
+      }
+      const { offset, length } = superpacket;
+      for (let laid = payload.lay(offset, length); laid < length; ) {
+        this.#sealPayload(tunnel, association, share);
+        payload.begin(length - laid, room);
+        laid += payload.lay(offset + laid, length - laid);
+      }
+    }
+    if (payload.packets > 0) this.#sealPayload(tunnel, association, share);
+    count(tunnel.counters, tunnelSlot.innerSentInPieces, superpacket.count);
+  }
+
+  #sealPayload(tunnel: TunnelPlane, association: OutboundAssociation, share: number): void {
+    const { at, length } = this.#payload;
+    if (this.#count >= share || this.#quantum <= 0) this.#send();
+    count(tunnel.counters, tunnelSlot.aggregatesSent);
+    this.#seal(tunnel, association, at, length, nextHeader.aggfrag, this.#lane);
+  }
+
+  /** A small packet shares a payload with the next one of its lane, if there is one. */
+  #gather(tunnel: TunnelPlane, association: OutboundAssociation): void {
+    const small = this.#small;
+    const superpacket = this.#superpacket;
+    superpacket.segment(0);
+    const { offset, length } = superpacket;
+    if (!small.hasRoom(this.#lane, length, this.#class)) this.#closeSmall(tunnel, association, this.#lane);
+    if (small.packets(this.#lane) > 0) superpacket.finish();
+    small.add(this.#lane, offset, length, superpacket.unfinished, this.#class, tunnel.sizeLimit);
+  }
+
+  #closeSmall(tunnel: TunnelPlane, association: OutboundAssociation, lane: number): void {
+    const small = this.#small;
+    if (small.packets(lane) === 0) return;
+    const current = this.#class;
+    this.#turnTo(small.classOf(lane));
+    small.take(lane);
+    const { offset, length, unfinished, several } = small;
+    if (this.#quantum <= 0) this.#send();
+    if (several) count(tunnel.counters, tunnelSlot.aggregatesSent);
+    const following = several ? nextHeader.aggfrag : this.#kindOf(offset, unfinished);
+    this.#seal(tunnel, association, offset, length, following, lane);
+    this.#turnTo(current);
+  }
+
+  #closeAllSmall(tunnel: TunnelPlane): void {
+    const association = tunnel.outbound;
+    if (association === undefined) return;
+    for (let lane = 1; lane < LANES && this.#small.lanes > 0; lane++)
+      this.#closeSmall(tunnel, association, lane);
+  }
+
+  #kindOf(offset: number, unfinished: boolean): number {
+    if (unfinished) return nextHeader.unfinishedChecksum;
+    return isIpv4(this.#arena.data, offset) ? nextHeader.ipv4 : nextHeader.ipv6;
   }
 
   /** What is carried in another way does not share a burst. */
@@ -190,18 +320,20 @@ export class Outbound {
     this.#class = trafficClass;
   }
 
-  #seal(tunnel: TunnelPlane, association: OutboundAssociation, packet: Superpacket): void {
-    const length = sealedLength(packet.length);
-    if (this.#count > 0 && (this.#closed || length > this.#size || this.#bytes + length > BURST_BYTES))
+  #seal(
+    tunnel: TunnelPlane,
+    association: OutboundAssociation,
+    offset: number,
+    length: number,
+    following: number,
+    lane: number,
+  ): void {
+    const size = sealedLength(length);
+    if (this.#count > 0 && (this.#closed || size > this.#size || this.#bytes + size > BURST_BYTES))
       this.#send();
-    if (this.#count === 0 && !this.#begin(tunnel, length)) return;
-    const following = packet.unfinished
-      ? nextHeader.unfinishedChecksum
-      : isIpv4(this.#arena.data, packet.offset)
-        ? nextHeader.ipv4
-        : nextHeader.ipv6;
+    if (this.#count === 0 && !this.#begin(tunnel, size)) return;
     const out = this.#burst + this.#bytes;
-    const sealed = association.seal(packet.offset, packet.length, following, this.#lane, out);
+    const sealed = association.seal(offset, length, following, lane, out);
     if (sealed === 0) return;
     this.#count++;
     this.#bytes += sealed;
@@ -252,7 +384,7 @@ export class Outbound {
     this.#bytes = 0;
     this.#closed = false;
     const association = tunnel.outbound as OutboundAssociation;
-    const sent = this.#transmit(path, this.#burst, bytes, this.#size);
+    const sent = this.#transmitter.send(path, this.#burst, bytes, this.#size);
     // Whoever waits for the burst does not wait for our books.
     this.#remember(tunnel, path, association, packets, bytes);
     if (!sent) {
@@ -264,6 +396,7 @@ export class Outbound {
     path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now, copied);
     // Of two copies one is reported: the other path would be in question for it.
     if (!copied) path.path.sent(association.spi, association.sequence, this.#now);
+    if (this.#size > LARGE_PACKET) path.mtu.largeSent = true;
     count(path.counters, pathSlot.sentPackets, packets);
     count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
     this.#listener.dataSent(tunnel, path);
@@ -286,7 +419,7 @@ export class Outbound {
   #sendCopy(tunnel: TunnelPlane, packets: number, bytes: number): void {
     const path = tunnel.paths[secondPath(tunnel.paths, this.#pathIndex, bytes, this.#now)];
     if (path === undefined || !hasWayOut(path)) return;
-    if (!this.#transmit(path, this.#burst, bytes, this.#size)) return;
+    if (!this.#transmitter.send(path, this.#burst, bytes, this.#size)) return;
     const { spi, sequence } = tunnel.outbound as OutboundAssociation;
     path.delivery.sent(spi, sequence, packets, bytes, this.#now, true);
     count(path.counters, pathSlot.sentPackets, packets);
@@ -297,71 +430,37 @@ export class Outbound {
   /** Sends what is wanted again, as far as the paths have room; it goes before anything new. */
   #repair(tunnel: TunnelPlane, now: number): void {
     const log = tunnel.sent;
-    if (tunnel.outbound === undefined) return;
+    const { outbound: association } = tunnel;
+    if (association === undefined) return;
     log.expire(this.#sentMemory.oldest, now);
     while (log.wanted > 0 && tunnel.scheduler.roomAt(tunnel.paths, now) <= now) {
       if (!log.peek()) return;
-      const path = tunnel.paths[tunnel.scheduler.choose(tunnel.paths, now, log.path)];
-      if (path === undefined || path.path.state !== 'up') return;
+      const chosen = tunnel.paths[tunnel.scheduler.choose(tunnel.paths, now, log.path)];
+      if (chosen === undefined || chosen.path.state !== 'up') return;
       log.take(now);
+      // What was sealed before the limit fell fits no path any more, or not this one.
+      const path = association.aggfrag ? oneThatTakes(tunnel.paths, chosen, log.size) : chosen;
+      if (path === undefined) continue;
       const { number, packets, bytes } = log;
-      if (!this.#transmit(path, this.#sentMemory.offset(log.position), bytes, log.size)) {
+      if (!this.#transmitter.send(path, this.#sentMemory.offset(log.position), bytes, log.size)) {
         this.#sendFailed(tunnel, path, packets);
         return;
       }
-      const spi = (tunnel.outbound as OutboundAssociation).spi;
-      path.delivery.sent(spi, number + packets - 1, packets, bytes, now);
+      path.delivery.sent(association.spi, number + packets - 1, packets, bytes, now);
       count(path.counters, pathSlot.sentPackets, packets);
       count(tunnel.counters, tunnelSlot.sentAgain, packets);
     }
   }
 
-  #transmit(path: PlanePath, from: number, bytes: number, size: number): boolean {
-    const sent =
-      path.carriers.carrier === 'udp'
-        ? this.#sendDatagrams(path, from, bytes, size)
-        : path.stream !== undefined && this.#sendFrames(path, path.stream, from, bytes, size);
-    count(path.counters, pathSlot.sendCalls);
-    count(path.counters, pathSlot.sentBytes, bytes);
-    return sent;
-  }
-
-  #sendFrames(path: PlanePath, stream: PathStream, from: number, bytes: number, size: number): boolean {
-    const sent = this.#streamSender.send(stream, from, bytes, size);
-    this.#error = this.#streamSender.error;
-    if (isBlocked(stream) && !stream.armed) this.#listener.streamFull(path, stream);
-    return sent;
-  }
-
-  #sendDatagrams(path: PlanePath, from: number, bytes: number, size: number): boolean {
-    const { fd } = path.socket;
-    const sender = this.#sender;
-    if (sender.send(fd, path.name, path.nameLength, from, bytes, size, path.segmented)) return true;
-    this.#error = sender.error;
-    // A device without checksum offload cannot take bursts apart (EIO); EINVAL: segments above the device's MTU.
-    if (
-      !path.segmented ||
-      bytes <= size ||
-      (sender.error !== errnoValue.EIO && sender.error !== errnoValue.EINVAL)
-    ) {
-      return false;
-    }
-    const withoutOffload = sender.error === errnoValue.EIO;
-    const sent = sender.send(fd, path.name, path.nameLength, from, bytes, size, false);
-    this.#error = sender.error;
-    // EINVAL may be this burst's own fault: where its datagrams are refused as well, nothing was learnt of the device.
-    if (sent || withoutOffload) path.segmented = false;
-    return sent;
-  }
-
   #sendFailed(tunnel: TunnelPlane, path: PlanePath, packets: number): void {
-    const error = this.#error;
+    const { error } = this.#transmitter;
     if (error === errnoValue.EAGAIN || error === errnoValue.ENOBUFS) {
       count(tunnel.counters, tunnelSlot.droppedSendBusy, packets);
       return;
     }
     if (error === errnoValue.EMSGSIZE) {
       count(tunnel.counters, tunnelSlot.droppedTooBig, packets);
+      this.#listener.tooBig(tunnel, path);
       return;
     }
     count(tunnel.counters, tunnelSlot.droppedSendFailed, packets);
@@ -375,4 +474,14 @@ function burstShare(packets: number, bytes: number): number {
   const sealedBytes = bytes + packets * sealedLength(64);
   const bursts = Math.max(Math.ceil(packets / BURST_CAPACITY), Math.ceil(sealedBytes / BURST_BYTES));
   return Math.ceil(packets / bursts);
+}
+
+/** The chosen path, or another one if sealed packets of this size do not come through there. */
+function oneThatTakes(paths: readonly PlanePath[], chosen: PlanePath, size: number): PlanePath | undefined {
+  if (size <= sealedLimit(chosen)) return chosen;
+  for (let index = 0; index < paths.length; index++) {
+    const other = paths[index] as PlanePath;
+    if (other.path.state === 'up' && size <= sealedLimit(other)) return other;
+  }
+  return undefined;
 }

@@ -14,8 +14,9 @@ import type { PathState } from '../tunnel/path/path.ts';
 import { STEP } from '../tunnel/schedule/guard.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
 import { HOLD_SLOTS, holdArenaBytes } from './hold-memory.ts';
-import { type Arrival, INBOUND_STREAM_BYTES, Inbound } from './inbound.ts';
+import { type Arrival, INBOUND_ARENA_BYTES, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
+import { settleLimit } from './path-sizes.ts';
 import { isBlocked, type PathStream, STREAM_ARENA_BYTES } from './path-stream.ts';
 import { Plane } from './plane.ts';
 import type { CarrierEvidence, RemoteAddress, StreamEnd, WorkerCommand, WorkerEvent } from './protocol.ts';
@@ -34,13 +35,13 @@ const ID = 0x0fff_ffff;
 /** A device that is held is not looked at more often than this (µs). */
 const HOLD_AT_LEAST = 1_000;
 
-/** Socket addresses and associations of all tunnels, 28 and 344 bytes each. Memory that is not used costs nothing. */
+/** Socket addresses and associations of all tunnels, 28 and 344 bytes each; probes. Memory that is not used costs nothing. */
 const SMALL_ARENA_BYTES = 4 * 1024 * 1024;
 
 const ARENA_BYTES =
   RECEIVER_ARENA_BYTES +
   OUTBOUND_ARENA_BYTES +
-  INBOUND_STREAM_BYTES +
+  INBOUND_ARENA_BYTES +
   STREAM_ARENA_BYTES +
   holdArenaBytes(HOLD_SLOTS) +
   SENT_MEMORY_BYTES +
@@ -101,6 +102,7 @@ export class PacketWorker {
       {
         dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
         sendFailed: (tunnel, path) => this.#sendFailed(tunnel, path),
+        tooBig: (tunnel, path) => this.#tooBig(tunnel, path),
         streamFull: (path, stream) => this.#awaitRoom(path, stream),
       },
       SENT_MEMORY_BYTES,
@@ -122,6 +124,7 @@ export class PacketWorker {
       pathChanged: (tunnel, path, from, now) => this.#pathChanged(tunnel, path, from, now),
       pathMoved: (tunnel, path, remote) => this.#pathMoved(tunnel, path, remote),
       carrierChanged: (tunnel, path, evidence) => this.#carrierChanged(tunnel, path, evidence),
+      mtuChanged: (tunnel, path) => this.#mtuChanged(tunnel, path),
       streamSilent: (stream) => this.#endStream(stream, 'silent'),
     });
     this.#epoll.add(wake.fd, WAKE);
@@ -299,6 +302,7 @@ export class PacketWorker {
   #activated(tunnel: TunnelPlane, spi: number): void {
     this.#line.tell({ kind: 'outboundActive', tunnel: tunnel.id, spi });
     for (const { path } of tunnel.paths) path.keysCame(this.#now);
+    settleLimit(tunnel);
     this.#dueAt(tunnel, 0);
   }
 
@@ -306,6 +310,18 @@ export class PacketWorker {
     this.#reporter.sendFailed(tunnel, path, this.#now);
     // What was to go over it goes over others.
     this.#dueAt(tunnel, 0);
+  }
+
+  #tooBig(tunnel: TunnelPlane, path: PlanePath): void {
+    this.#reporter.tooBig(tunnel, path);
+    // What the path takes is asked at once.
+    this.#dueAt(tunnel, 0);
+  }
+
+  #mtuChanged(tunnel: TunnelPlane, path: PlanePath): void {
+    const { before, size: after, cause } = path.mtu;
+    const { id } = path.path;
+    this.#line.tell({ kind: 'pathMtu', tunnel: tunnel.id, path: id, before, after, cause });
   }
 
   #pathChanged(tunnel: TunnelPlane, path: PlanePath, from: PathState, now: number): void {

@@ -9,6 +9,7 @@
 import type { Encapsulation } from '../config/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
+import type { MtuCause } from '../tunnel/path/mtu-search.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
@@ -53,6 +54,8 @@ export type WorkerCommand =
       readonly salt: Uint8Array;
       /** Whether packets leave with complete checksums (a peer that did not agree to open ones). */
       readonly finishChecksums: boolean;
+      /** Whether the peer understands AGGFRAG payloads and answers size probes; absent for no. */
+      readonly aggfrag?: boolean | undefined;
       /** Turn to it at once, or when the peer was heard on this inbound SPI. */
       readonly activate: 'now' | { readonly whenHeardOn: number };
       /** After so many packets the main thread is told that new keys are due. */
@@ -74,6 +77,8 @@ export type WorkerCommand =
       readonly weight: number;
       /** What the link is said to carry, before anything was measured (bytes per second). */
       readonly rate?: number | undefined;
+      /** The largest outer IP packet that the link takes; absent for Ethernet's. */
+      readonly mtu?: number | undefined;
       /** What may carry it; absent for either. */
       readonly encapsulation?: Encapsulation | undefined;
       /** Whether this side makes the path's own connection, and speaks first there. */
@@ -153,6 +158,15 @@ export type WorkerEvent =
       readonly path: number;
       readonly to: Carrier;
       readonly evidence: CarrierEvidence;
+    }
+  /** Packets of another size come through than before; bytes of outer IP packets. */
+  | {
+      readonly kind: 'pathMtu';
+      readonly tunnel: number;
+      readonly path: number;
+      readonly before: number;
+      readonly after: number;
+      readonly cause: MtuCause;
     }
   /** The connection is not used any more; who opened it closes it. */
   | {

@@ -146,7 +146,16 @@ describe('a report that took a slow path', () => {
   function reportOf(stamp: number, newest: number, gaps: readonly number[]): Uint8Array {
     const bytes = new Uint8Array(200);
     const data = new DataView(bytes.buffer);
-    const header = { answerAtOnce: false, trial: false, path: 1, number: stamp, stamp, echo: 0, held: 0 };
+    const header = {
+      answerAtOnce: false,
+      trial: false,
+      size: false,
+      path: 1,
+      number: stamp,
+      stamp,
+      echo: 0,
+      held: 0,
+    };
     writeReportHeader(data, 0, header, 1);
     writeRecord(data, recordOffset(0, 0), {
       path: 0,

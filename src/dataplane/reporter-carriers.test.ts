@@ -47,6 +47,7 @@ class Bench {
       pathMoved: () => {},
       carrierChanged: (_, __, { cause }) => this.changes.push(cause),
       streamSilent: () => {},
+      mtuChanged: () => {},
     });
     const command = {
       kind: 'addPath' as const,
@@ -67,7 +68,7 @@ class Bench {
   }
 
   arrive(carrier: Carrier, header: Partial<ReportHeader> = {}, address = HOME): void {
-    const nothing = { answerAtOnce: false, trial: false, echo: 0, held: 0 };
+    const nothing = { answerAtOnce: false, trial: false, size: false, echo: 0, held: 0 };
     const whole = { ...nothing, path: 4, number: ++this.#number, stamp: 1, ...header };
     writeReportHeader(this.arena.data, this.#report, whole, 0);
     writeSocketAddress(this.arena, this.#sender, address, 4500);

@@ -36,6 +36,7 @@ class Bench {
     pathMoved: (_, __, remote) => this.moves.push(remote),
     carrierChanged: () => {},
     streamSilent: () => {},
+    mtuChanged: () => {},
   });
   readonly #report = this.arena.reserve(REPORT_LONGEST);
   readonly #sender = this.arena.reserve(SOCKET_ADDRESS_LENGTH);
@@ -73,7 +74,7 @@ class Bench {
     header: Partial<ReportHeader>,
     from: { address: Uint8Array; port?: number; spi?: number; socket?: number } = { address: HOME },
   ): void {
-    const nothing = { answerAtOnce: false, trial: false, echo: 0, held: 0 };
+    const nothing = { answerAtOnce: false, trial: false, size: false, echo: 0, held: 0 };
     const whole = { ...nothing, path: 4, number: 1, stamp: 1, ...header };
     writeReportHeader(this.arena.data, this.#report, whole, 0);
     writeSocketAddress(this.arena, this.#sender, from.address, from.port ?? 4500);

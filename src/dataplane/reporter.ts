@@ -30,6 +30,7 @@ import {
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import type { Arrival } from './inbound.ts';
 import type { Outbound } from './outbound.ts';
+import { PathSizes, type SizeListener, settleLimit } from './path-sizes.ts';
 import type { PathStream } from './path-stream.ts';
 import type { CarrierEvidence, RemoteAddress } from './protocol.ts';
 import { type PlanePath, publishPath, type TunnelPlane } from './tunnel-plane.ts';
@@ -45,16 +46,18 @@ export type PathListener = {
   carrierChanged(tunnel: TunnelPlane, path: PlanePath, evidence: CarrierEvidence): void;
   /** Nothing is answered on the path's own connection. */
   streamSilent(stream: PathStream): void;
-};
+} & SizeListener;
 
 export class Reporter {
   readonly #arena: Arena;
   readonly #outbound: Outbound;
   readonly #listener: PathListener;
+  readonly #sizes: PathSizes;
   readonly #buffer: number;
   readonly #header: ReportHeader = {
     answerAtOnce: false,
     trial: false,
+    size: false,
     path: 0,
     number: 0,
     stamp: 0,
@@ -76,6 +79,7 @@ export class Reporter {
     this.#arena = arena;
     this.#outbound = outbound;
     this.#listener = listener;
+    this.#sizes = new PathSizes(arena, outbound, listener);
     this.#buffer = arena.reserve(REPORT_LONGEST + 16);
   }
 
@@ -90,6 +94,10 @@ export class Reporter {
     count(tunnel.counters, tunnelSlot.reportsReceived);
     const path = tunnel.pathById(header.path);
     const { trial, answerAtOnce } = this.#header;
+    if (header.size) {
+      if (path !== undefined) this.#sizes.arrived(tunnel, path, header, now);
+      return;
+    }
     if (path !== undefined && !trial) this.#takeHeader(tunnel, path, arrival, now);
     for (let index = 0; index < records; index++) {
       readRecord(data, recordOffset(offset, index), this.#record);
@@ -116,8 +124,8 @@ export class Reporter {
       this.#chooseCarrier(tunnel, path, now);
       if (now >= path.path.probeAt) this.#send(tunnel, path, true, now);
       else if (reportDue && path.path.state === 'up') this.#send(tunnel, path, false, now);
+      next = Math.min(next, this.#sizes.service(tunnel, path, now), path.path.nextDeadline);
       publishPath(path);
-      next = Math.min(next, path.path.nextDeadline);
     }
     return Math.min(next, tunnel.reportAt);
   }
@@ -126,6 +134,11 @@ export class Reporter {
   sendFailed(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const before = path.path.state;
     if (path.path.failed(now)) this.#changed(tunnel, path, before, now);
+  }
+
+  /** The kernel refused data of the size that the path is thought to take. */
+  tooBig(tunnel: TunnelPlane, path: PlanePath): void {
+    this.#sizes.tooBig(tunnel, path);
   }
 
   /** The path's socket was closed. */
@@ -141,6 +154,7 @@ export class Reporter {
     path.reportNumber = 0;
     path.reportStamp = 0;
     path.receivedSpi = 0;
+    path.mtu.restart();
     path.delivery.forget();
     if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
   }
@@ -158,6 +172,7 @@ export class Reporter {
     const evidence = evidenceOf(path, 'lost', now);
     const changed = path.carriers.closed();
     if (!carried) return;
+    path.mtu.restart();
     path.delivery.forget();
     path.path.marks.clear();
     this.sendFailed(tunnel, path, now);
@@ -183,6 +198,7 @@ export class Reporter {
     const before = path.path.state;
     const evidence = evidenceOf(path, cause, now);
     path.carriers.turn(now);
+    path.mtu.restart();
     path.delivery.forget();
     // What was under way by the other carrier may be lost; where it is not, the far side takes the first copy.
     if (before === 'up') tunnel.sent.pathDied(path.path.id, now);
@@ -268,6 +284,7 @@ export class Reporter {
 
   #restartAfterMove(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const before = path.path.state;
+    path.mtu.restart();
     path.delivery.forget();
     if (path.path.restart(now)) this.#changed(tunnel, path, before, now);
   }
@@ -347,6 +364,8 @@ export class Reporter {
     if (from === 'up') tunnel.sent.pathDied(path.path.id, now);
     if (path.path.state === 'up') tunnel.sent.pathLives(path.path.id);
     if (path.path.state === 'up') tunnel.scheduler.joined(tunnel.paths, path);
+    if (path.path.state === 'suspect') path.mtu.suspect(now);
+    settleLimit(tunnel);
     publishPath(path);
     this.#listener.pathChanged(tunnel, path, from, now);
     if (path.path.state === 'suspect') this.#suspectAlike(tunnel, path, now);
@@ -388,6 +407,7 @@ export class Reporter {
     path.ownReports++;
     header.answerAtOnce = answerAtOnce;
     header.trial = trial;
+    header.size = false;
     header.path = path.path.id;
     header.number = path.ownReports;
     header.stamp = now >>> 0 || 1;

@@ -32,7 +32,7 @@ export class TunWriter {
 
   add(tunnel: TunnelPlane, start: number, length: number, unfinished: boolean): void {
     const run = this.#run;
-    if (this.#tunnel === tunnel && unfinished && run.extend(start, length)) {
+    if (this.#tunnel === tunnel && run.extend(start, length, unfinished)) {
       this.#vector(run.count, start + run.headerLength, length - run.headerLength);
       return;
     }

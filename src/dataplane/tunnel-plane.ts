@@ -7,13 +7,16 @@
 import type { Arena } from '../linux/arena.ts';
 import { clockOriginMillis } from '../linux/clock.ts';
 import { SOCKET_ADDRESS_LENGTH, writeSocketAddress } from '../linux/socket-address.ts';
+import { Assembly } from '../tunnel/aggfrag/reassembly.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { LANES } from '../tunnel/esp/packet-number.ts';
+import { FRAME_HEADER_LENGTH, FRAME_LONGEST } from '../tunnel/esp/stream-frame.ts';
 import { InnerSources } from '../tunnel/inner-sources.ts';
 import { Patience } from '../tunnel/order/patience.ts';
 import { Resequencer } from '../tunnel/order/resequencer.ts';
 import { type Carrier, CarrierChoice } from '../tunnel/path/carrier.ts';
 import { Delivery } from '../tunnel/path/delivery.ts';
+import { MtuSearch } from '../tunnel/path/mtu-search.ts';
 import { Path } from '../tunnel/path/path.ts';
 import { MAX_PATHS } from '../tunnel/path/report.ts';
 import { Missing } from '../tunnel/repair/missing.ts';
@@ -27,6 +30,9 @@ import type { InboundAssociation, OutboundAssociation } from './association.ts';
 import { pathSlot } from './counters.ts';
 import type { PathStream } from './path-stream.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
+
+/** Where nothing is known of a link: Ethernet's (bytes). */
+const DEFAULT_MTU = 1_500;
 
 /** A link's UDP socket. Paths refer to the object, so that one that is opened again serves them all. */
 export type LinkSocket = { readonly id: number; fd: number };
@@ -46,6 +52,8 @@ export type PlanePath = ScheduledPath & {
   /** Where the remote socket address lies in the arena, and how long it is (0: not known yet). */
   readonly name: number;
   nameLength: number;
+  /** The largest packet that comes through by UDP. */
+  readonly mtu: MtuSearch;
   /** Whether the kernel takes bursts apart for us on this way out. */
   segmented: boolean;
   readonly counters: Float64Array;
@@ -99,6 +107,9 @@ export class TunnelPlane {
   /** How long packets are waited for. */
   readonly patience = new Patience();
   #lanes: readonly Resequencer[] | undefined;
+  #assemblies: readonly Assembly[] | undefined;
+  /** No sealed packet is longer, where the peer can put together what was cut (`path-sizes.ts`). */
+  sizeLimit = Number.POSITIVE_INFINITY;
   /** What the newest keys received, for our reports of what is missing. */
   received: InboundAssociation | undefined;
   readonly missing = new Missing();
@@ -133,6 +144,12 @@ export class TunnelPlane {
   get lanes(): readonly Resequencer[] {
     this.#lanes ??= Array.from({ length: LANES }, () => new Resequencer(this.patience));
     return this.#lanes;
+  }
+
+  /** Per lane, the packet of which only the beginning has come. */
+  get assemblies(): readonly Assembly[] {
+    this.#assemblies ??= Array.from({ length: LANES }, () => new Assembly());
+    return this.#assemblies;
   }
 
   /**
@@ -175,6 +192,7 @@ export class TunnelPlane {
       link: command.link ?? -1,
       carriers: new CarrierChoice(command.encapsulation ?? 'auto'),
       initiates: command.initiates ?? false,
+      mtu: new MtuSearch(command.mtu ?? DEFAULT_MTU),
       heardBy: 'udp',
       stream: undefined,
       delivery: new Delivery(command.rate),
@@ -264,6 +282,17 @@ export function hasUdp({ nameLength, socket }: PlanePath): boolean {
   return nameLength > 0 && socket.fd >= 0;
 }
 
+/** IP and UDP in front of an ESP packet. */
+export function outerHeaders({ nameLength }: PlanePath): number {
+  return nameLength === 28 ? 48 : 28;
+}
+
+/** The longest sealed packet that comes through on the path, as far as is known. */
+export function sealedLimit(path: PlanePath): number {
+  if (path.carriers.carrier === 'tcp') return FRAME_LONGEST - FRAME_HEADER_LENGTH;
+  return (path.mtu.size - outerHeaders(path)) & ~3;
+}
+
 /** States as numbers, in the order in which `status` knows them. */
 export const pathStates = ['probing', 'up', 'suspect', 'down'] as const;
 
@@ -282,5 +311,6 @@ export function publishPath(plane: PlanePath): void {
   counters[pathSlot.lastHeardAtMillis] = clockOriginMillis + path.lastHeardAt / 1000;
   counters[pathSlot.receivedPackets] = plane.receivedPackets;
   counters[pathSlot.receivedBytes] = plane.receivedBytes;
+  counters[pathSlot.mtu] = plane.mtu.isKnown && plane.carriers.carrier === 'udp' ? plane.mtu.size : 0;
   counters[pathSlot.segmentedSending] = plane.segmented ? 1 : 0;
 }

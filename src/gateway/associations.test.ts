@@ -26,7 +26,7 @@ function open(keyLog?: (line: string) => void) {
   const spis = new SpiPool();
   const associations = new Associations(context as unknown as GatewayContext, spis, 3, 'sites');
   const install = (role: 'initiator' | 'responder', spi: number) =>
-    associations.install(opened(role, spi), key, key, true, PACKET_LIMIT);
+    associations.install(opened(role, spi), key, key, { finishChecksums: true, aggfrag: true }, PACKET_LIMIT);
   const removed = () =>
     commands.flatMap((command) => (command.kind === 'removeInbound' ? [command.spi] : []));
   return { commands, associations, install, removed };

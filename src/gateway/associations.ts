@@ -52,12 +52,12 @@ export class Associations {
     this.#name = name;
   }
 
-  /** @param packetLimit after so many packets the worker asks for new keys */
+  /** @param peer what it understands. @param packetLimit after so many packets the worker asks for new keys */
   install(
     opened: OpenedTunnel,
     open: EspKey,
     seal: EspKey,
-    finishChecksums: boolean,
+    peer: { readonly finishChecksums: boolean; readonly aggfrag: boolean },
     packetLimit: number,
   ): void {
     const { worker } = this.#context;
@@ -69,7 +69,7 @@ export class Associations {
       tunnel: this.#tunnel,
       spi: outboundSpi,
       ...seal,
-      finishChecksums,
+      ...peer,
       activate: role === 'initiator' ? 'now' : { whenHeardOn: inboundSpi },
       packetLimit,
     });

@@ -139,6 +139,7 @@ export class Gateway {
       case 'pathMoved':
       case 'pathGuarded':
       case 'pathCarrier':
+      case 'pathMtu':
       case 'streamLost':
       case 'rekeyDue':
       case 'outboundActive':

@@ -7,6 +7,7 @@ import type { CarrierEvidence, PathEvidence } from '../dataplane/protocol.ts';
 import type { EventDetail } from '../journal/event.ts';
 import type { PathSubject } from '../journal/subject.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
+import type { MtuCause } from '../tunnel/path/mtu-search.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 
 export type PathChange = {
@@ -61,6 +62,12 @@ export function describeCarrierChange(cause: CarrierEvidence['cause'], to: Carri
   if (cause === 'lost') return 'its TCP connection was lost, or carried nothing any more';
   if (cause === 'peer') return 'the peer sends by TCP as well';
   return to === 'tcp' ? 'nothing was answered by UDP' : 'what was sent by UDP was answered again';
+}
+
+/** Why packets of another size are sent on the path from now on. */
+export function describeMtuChange(cause: MtuCause): string {
+  if (cause === 'blackHole') return 'larger packets do not come through any more, smaller ones do';
+  return cause === 'refused' ? 'the interface takes no larger ones' : 'probes of this size were answered';
 }
 
 /** Milliseconds with as many digits as there are microseconds. */

@@ -62,6 +62,9 @@ describe('the status', () => {
         deliveredLate: 7,
         sentAgain: 8,
         sentTwice: 9,
+        aggregatesReceived: 11,
+        aggregatesSent: 12,
+        innerSentInPieces: 13,
       }),
     );
     assert.deepEqual(counters, {
@@ -76,6 +79,7 @@ describe('the status', () => {
       order: { waited: 5, gaveUp: 6, late: 7 },
       sentAgain: 8,
       sentTwice: 9,
+      shared: { in: 11, out: 12, cutOut: 13 },
       drops: {},
     });
   });

@@ -77,6 +77,7 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
       figures.reportsRefused,
     spoofedInner: figures.refusedForeignSource,
     noPath: figures.droppedNoPath + figures.droppedNoKeys,
+    incomplete: figures.innerIncomplete,
     tooBig: figures.droppedTooBig,
     tunWriteFailed: figures.tunWriteFailed,
     sendFailed: figures.droppedSendFailed,
@@ -98,6 +99,11 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
     },
     sentAgain: figures.sentAgain,
     sentTwice: figures.sentTwice,
+    shared: {
+      in: figures.aggregatesReceived,
+      out: figures.aggregatesSent,
+      cutOut: figures.innerSentInPieces,
+    },
     drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
   };
 }

@@ -15,7 +15,7 @@ import { type GatewayContext, monotonicMillis } from './context.ts';
 import { socketId } from './link-sockets.ts';
 import { linkWeights } from './link-weights.ts';
 import type { Links } from './links.ts';
-import { describeCarrierChange, PathJournal, roundMicros } from './path-journal.ts';
+import { describeCarrierChange, describeMtuChange, PathJournal, roundMicros } from './path-journal.ts';
 
 type KnownPath = {
   readonly id: number;
@@ -173,6 +173,13 @@ export class TunnelPaths {
     });
   }
 
+  mtuChanged({ path: pathId, before, after, cause }: Extract<WorkerEvent, { kind: 'pathMtu' }>): void {
+    const path = this.#paths.get(pathId);
+    if (path === undefined) return;
+    const evidence = { before, after, reason: describeMtuChange(cause) };
+    this.#context.record({ kind: 'pathMtuChanged', subject: this.#subject(path), evidence });
+  }
+
   moved(pathId: number, remote: RemoteAddress): void {
     const path = this.#paths.get(pathId);
     if (path === undefined) return;
@@ -202,6 +209,7 @@ export class TunnelPaths {
           rttMillis: roundMicros(figure.roundTripMillis),
           rttVarMillis: roundMicros(figure.roundTripVariationMillis),
         }),
+        ...(figure.mtu > 0 && { mtu: figure.mtu }),
         ...(figure.demoted === 1 && { leftOut: true as const }),
         ...(figure.lineRate > 0 && { rateBps: Math.round(figure.lineRate * 8) }),
         ...(measured && {
@@ -247,6 +255,7 @@ export class TunnelPaths {
       keepaliveMillis: link.keepaliveMillis,
       weight: path.weight,
       rate: link.rateBps === undefined ? undefined : link.rateBps / 8,
+      mtu: link.mtu,
       encapsulation: link.encapsulation,
       initiates,
       counters,

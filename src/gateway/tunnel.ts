@@ -32,6 +32,7 @@ import { TunnelPaths } from './tunnel-paths.ts';
 import { TunnelStanding } from './tunnel-standing.ts';
 
 const TUNNEL_INSTANCE_BYTES = 16;
+const CAPABILITIES = capability.unfinishedChecksums | capability.aggfrag;
 
 /** How a session may end that the operator should know about; the others show in what follows. */
 const journalledEnds: ReadonlySet<RunEnd['kind']> = new Set([
@@ -114,7 +115,7 @@ export class Tunnel {
         tunnelInstance: this.#instance,
         generation: this.generation + 1,
         inboundSpi,
-        capabilities: capability.unfinishedChecksums | capability.tcpPort,
+        capabilities: CAPABILITIES | capability.tcpPort,
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         dialled: remote,
@@ -131,7 +132,7 @@ export class Tunnel {
       createResponder({
         verdict: this.role === 'responder' ? 'ok' : 'notResponder',
         inboundSpi,
-        capabilities: capability.unfinishedChecksums | (isTcpPort ? capability.tcpPort : 0),
+        capabilities: CAPABILITIES | (isTcpPort ? capability.tcpPort : 0),
         innerMtu: this.config.mtu,
         links: this.#links.controlLinks(this.config.links),
         sessionLinkIndex,
@@ -187,6 +188,8 @@ export class Tunnel {
         return this.paths.guarded(event);
       case 'pathCarrier':
         return this.paths.carrierChanged(event);
+      case 'pathMtu':
+        return this.paths.mtuChanged(event);
       case 'streamLost':
         return this.streams.lost(event.path, event.fd, event.reason);
       case 'rekeyDue':
@@ -285,7 +288,8 @@ export class Tunnel {
     const isAnotherRun = this.#meetInstance(opened);
     this.#expectPaths();
     const finishChecksums = (opened.capabilities & capability.unfinishedChecksums) === 0;
-    this.#associations.install(opened, open, seal, finishChecksums, this.config.rekey.packets);
+    const aggfrag = (opened.capabilities & capability.aggfrag) !== 0;
+    this.#associations.install(opened, open, seal, { finishChecksums, aggfrag }, this.config.rekey.packets);
     this.generation = opened.generation;
     if (this.mtu !== opened.innerMtu) {
       this.mtu = opened.innerMtu;

@@ -32,6 +32,14 @@ const golden: readonly [EventDetail, string][] = [
     "Gateway lyon could not bring the machine's network to the wanted state: a, b, c, and 2 more.",
   ],
   [
+    {
+      kind: 'pathMtuChanged',
+      subject: path,
+      evidence: { before: 1500, after: 1200, reason: 'probes of this size were answered' },
+    },
+    'Path 2 of head-office over lte takes packets of up to 1200 bytes, 1500 before: probes of this size were answered.',
+  ],
+  [
     { kind: 'adoptedLeftovers', subject: gateway, evidence: { adopted: ['bs-head'], removed: [] } },
     'Gateway lyon found what an earlier run left: adopted bs-head; removed nothing.',
   ],

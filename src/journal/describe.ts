@@ -102,6 +102,10 @@ function predicate(event: JournalEvent): string {
       const heard = `last heard by ${before} ${formatMillis(lastHeardMillis)} ago`;
       return `is carried by ${after}, no longer by ${before}: ${reason} (${trials}${heard})`;
     }
+    case 'pathMtuChanged': {
+      const { before, after, reason } = event.evidence;
+      return `takes packets of up to ${after} bytes, ${before} before: ${reason}`;
+    }
     case 'pathProven':
       return `was proven over TCP: ${event.evidence.local} to ${event.evidence.remote}`;
     case 'pathUnproven': {

@@ -112,6 +112,8 @@ type PathHappening =
       PathSubject,
       { before: string; after: string; reason: string; answeredTrials: number; lastHeardMillis: number }
     >
+  /** The largest packet that comes through, in bytes of the outer IP packet. */
+  | Happening<'pathMtuChanged', PathSubject, { before: number; after: number; reason: string }>
   | Happening<'pathProven', PathSubject, { local: string; remote: string }>
   | Happening<
       'pathUnproven',
@@ -157,6 +159,7 @@ export const eventCatalogue = {
   pathDown: { severity: 'warning', fromStrangers: false },
   pathDemoted: { severity: 'warning', fromStrangers: false },
   pathMoved: { severity: 'notice', fromStrangers: false },
+  pathMtuChanged: { severity: 'notice', fromStrangers: false },
   pathProven: { severity: 'info', fromStrangers: false },
   pathRemoved: { severity: 'info', fromStrangers: false },
   pathRestored: { severity: 'notice', fromStrangers: false },

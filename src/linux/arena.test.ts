@@ -18,3 +18,17 @@ function residentBytes(): number {
   const [, pages = '0'] = readFileSync('/proc/self/statm', 'utf8').split(' ');
   return Number(pages) * 4096;
 }
+
+it('asks for large pages where it is large, and for none where it is not', () => {
+  const small = new Arena(4096);
+  const large = new Arena(4 * MEBIBYTE);
+  assert.equal(large.address % (2 * MEBIBYTE), 0);
+  assert.deepEqual([asksForLargePages(small.address), asksForLargePages(large.address)], [false, true]);
+});
+
+/** The mapping at this address has the flag `hg` (proc_pid_smaps(5)). */
+function asksForLargePages(address: number): boolean {
+  const start = address.toString(16).padStart(8, '0');
+  const mapping = readFileSync('/proc/self/smaps', 'utf8').split(`\n${start}-`)[1] ?? '';
+  return (/^VmFlags:(.*)$/m.exec(mapping)?.[1] ?? '').split(' ').includes('hg');
+}

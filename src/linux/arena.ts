@@ -30,6 +30,9 @@ const HINT_STEP = 0x1_0000;
 let nextHint = LOWEST_HINT;
 
 const PAGE = 4096;
+/** What is larger than this comes in pages of this size, where the machine lets us: far fewer translations to keep. */
+const HUGE_PAGE = 2 * 1024 * 1024;
+const MADV_HUGEPAGE = 14;
 
 export class Arena {
   readonly address: number;
@@ -78,12 +81,15 @@ export class Arena {
  * @returns its address
  */
 export function mapLow(size: number): number {
+  const huge = size >= HUGE_PAGE;
+  const first = huge ? Math.ceil(nextHint / HUGE_PAGE) * HUGE_PAGE : nextHint;
   // Other threads and libraries map here as well: what is taken is stepped over.
-  for (let hint = nextHint; hint + size < HIGHEST_HINT; hint += HINT_STEP) {
+  for (let hint = first; hint + size < HIGHEST_HINT; hint += huge ? HUGE_PAGE : HINT_STEP) {
     const flags = MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE;
     const address = mmap(hint, size, PROT_READ_WRITE, flags, -1, 0);
     if (address !== hint) continue;
     nextHint = hint + size;
+    if (huge) madvise(address, size, MADV_HUGEPAGE);
     return address;
   }
   throw new BackstayError('BS_INTERNAL', `no memory below 2 GiB for packet buffers (${errnoName(errno())}).`);

@@ -1,5 +1,5 @@
 /**
- * `backstay decode`: what a capture shows of a tunnel, or what one message or report in hexadecimal says.
+ * `backstay decode`: what a capture shows of a tunnel, or what one message, report or payload in hexadecimal says.
  *
  * Contract: what could be read is printed also when an error follows. Throws: BS_DECODE_FAILED, BS_USAGE.
  */
@@ -37,7 +37,8 @@ async function decodeCapture(file = '-', { json, port }: DecodeOptions, terminal
 
 function decodeHex(text: string, { json }: DecodeOptions, terminal: Terminal): void {
   const packet = readSinglePacket(bytesOfHex(text));
-  if (packet.kind !== 'message' && packet.kind !== 'report') throw failed('--hex', packetProblem(packet));
+  if (packet.kind !== 'message' && packet.kind !== 'report' && packet.kind !== 'aggfrag')
+    throw failed('--hex', packetProblem(packet));
   terminal.out(json ? `${JSON.stringify(packetJson(packet))}\n` : packetLines(packet));
   if (packet.kind === 'message' && !packet.decoded.ok)
     throw failed('--hex', 'The fields of the message cannot be read.');
@@ -79,7 +80,7 @@ const captureProblems: Record<CaptureProblem, string> = {
   cutShort: 'It ends in the middle of a record; what comes before is shown.',
 };
 
-function packetProblem(packet: Exclude<SinglePacket, { kind: 'message' | 'report' }>): string {
+function packetProblem(packet: Exclude<SinglePacket, { kind: 'message' | 'report' | 'aggfrag' }>): string {
   switch (packet.kind) {
     case 'badHeader':
       return `The header of the message is wrong (${packet.problem}).`;
@@ -88,7 +89,7 @@ function packetProblem(packet: Exclude<SinglePacket, { kind: 'message' | 'report
     case 'tooLong':
       return 'There is more than one message.';
     case 'neither':
-      return 'It is neither a control message nor a report, or it is cut short.';
+      return 'It is no control message, report or AGGFRAG payload, or it is cut short.';
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * One control message or one path report by itself, as somebody copied it from a log or a debugger.
+ * One control message, one path report or one AGGFRAG payload by itself, as somebody copied it from a log or a debugger.
  *
- * Contract: pure, never throws. The first four bytes tell which it is; it must be whole, with nothing behind a message. Bytes
+ * Contract: pure, never throws. The first bytes tell which it is (0 begins a payload, 1 a report); it must be whole, with nothing behind a message. Bytes
  * behind a report's records are allowed, as on the wire.
  */
+
 import { bundleMarker, type HeaderProblem } from '../control/bundle-header.ts';
 import { Deframer, type Frame } from '../control/deframer.ts';
 import { type DecodeResult, decodeMessage } from '../control/message-codec.ts';
@@ -18,6 +19,7 @@ import {
   readReportHeader,
   recordOffset,
 } from '../path/report.ts';
+import { type AggfragContent, readAggfrag } from './aggfrag-blocks.ts';
 
 /** Rows of sequence numbers that are missing, both ends included. */
 export type MissingPart = GapsHeader & {
@@ -33,13 +35,15 @@ export type SinglePacket =
       /** What is missing; absent from a report without that part. */
       readonly missing: MissingPart | undefined;
     }
+  | { readonly kind: 'aggfrag'; readonly content: AggfragContent }
   | { readonly kind: 'badHeader'; readonly problem: HeaderProblem }
   | { readonly kind: 'cutShort' | 'tooLong' | 'neither' };
 
 export function readSinglePacket(bytes: Uint8Array): SinglePacket {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length >= 4 && view.getUint32(0) === bundleMarker) return readMessage(bytes);
-  return readReport(view);
+  const content = readAggfrag(view);
+  return content === undefined ? readReport(view) : { kind: 'aggfrag', content };
 }
 
 function readMessage(bytes: Uint8Array): SinglePacket {
@@ -53,7 +57,16 @@ function readMessage(bytes: Uint8Array): SinglePacket {
 }
 
 function readReport(view: DataView): SinglePacket {
-  const header = { answerAtOnce: false, trial: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  const header = {
+    answerAtOnce: false,
+    trial: false,
+    size: false,
+    path: 0,
+    number: 0,
+    stamp: 0,
+    echo: 0,
+    held: 0,
+  };
   const count = readReportHeader(view, 0, view.byteLength, header);
   if (count < 0) return { kind: 'neither' };
   const records = Array.from({ length: count }, (_, index) => {

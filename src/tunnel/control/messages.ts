@@ -87,6 +87,8 @@ export const capability = {
   unfinishedChecksums: 1 << 0,
   /** The session came in at a port of TCP alone: paths' own connections go there too, UDP to the ports of the links. */
   tcpPort: 1 << 1,
+  /** AGGFRAG payloads (ESP next header 144) are understood, and size probes are answered. */
+  aggfrag: 1 << 2,
 } as const;
 
 /** ESP reserves the numbers below (RFC 4303 2.1). */

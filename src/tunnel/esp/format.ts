@@ -26,6 +26,8 @@ export const nextHeader = {
   ipv6: 41,
   /** A dummy packet: every ESP receiver discards it silently (RFC 4303, 2.6). Path reports travel in these. */
   none: 59,
+  /** Several inner packets, or pieces of them (RFC 9347, 6.1; `tunnel/aggfrag`). */
+  aggfrag: 144,
   /**
    * An inner packet whose TCP or UDP checksum holds only the sum over the pseudo-header, between peers that agreed
    * on it when the tunnel was opened (an experimental number, RFC 3692).

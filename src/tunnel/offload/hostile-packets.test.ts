@@ -74,7 +74,7 @@ function handOver(packets: readonly Uint8Array[]): void {
     const length = packetLength(view, start, start + bytes.length);
     assert.ok(length === -1 || (length >= 20 && length <= bytes.length));
     if (length < 0) continue;
-    if (running && run.extend(start, length)) {
+    if (running && run.extend(start, length, index % 2 === 0)) {
       assert.ok(run.headerLength > 0 && run.headerLength < length);
       continue;
     }

@@ -47,7 +47,7 @@ function merge(packets: readonly Uint8Array[], mergeUdp: boolean, unfinished = t
   for (const [index, bytes] of packets.entries()) {
     const start = 64 + index * stride;
     memory.set(bytes, start);
-    if (unfinished && parts.length > 0 && run.extend(start, bytes.length)) {
+    if (parts.length > 0 && run.extend(start, bytes.length, unfinished)) {
       parts.push(memory.subarray(start + run.headerLength, start + bytes.length));
       continue;
     }
@@ -146,15 +146,37 @@ describe('merging', () => {
     );
   });
 
-  it('leaves packets with complete checksums as they are', () => {
+  it('takes packets with complete checksums together as well, once it has verified them', () => {
     const [packet] = fc.sample(pair, { numRuns: 1, seed: 3 }) as [InnerPacket];
-    const segments = cutNaively(packet, 500).map((segment) => encode(segment, 'complete'));
-    const writes = merge(segments, true, false);
-    assertSamePackets(
-      writes.map(({ bytes }) => bytes),
-      segments,
-    );
-    for (const { header } of writes) assert.deepEqual(header, new Uint8Array(VIRTIO_HEADER_LENGTH));
+    for (const transport of ['tcp', 'udp'] as const) {
+      const whole = { ...packet, transport, flags: flag.ack };
+      const segments = cutNaively(whole, 500).map((segment) => encode(segment, 'complete'));
+      const [write, ...others] = merge(segments, true, false);
+      assert.deepEqual(others, []);
+      assert.deepEqual(write?.bytes, Buffer.from(encode(whole, 'pseudo')));
+      assert.equal(write?.virtio.segmentSize, 500);
+    }
+  });
+
+  it('leaves a packet as it is whose complete checksum is wrong, or that has none', () => {
+    const [packet] = fc.sample(pair, { numRuns: 1, seed: 3 }) as [InnerPacket];
+    const whole = { ...packet, transport: 'udp' as const };
+    const segments = cutNaively(whole, 500).map((segment) => encode(segment, 'complete'));
+    for (const spoil of [
+      (bytes: Uint8Array) => void bytes.fill(((bytes.at(-1) as number) + 1) & 0xff, bytes.length - 1),
+      (bytes: Uint8Array) => void bytes.fill(0, bytes.length - 502, bytes.length - 500),
+    ]) {
+      for (const wrong of [0, 1]) {
+        const spoilt = segments.map((bytes, index) => {
+          const copy = bytes.slice();
+          if (index === wrong) spoil(copy);
+          return copy;
+        });
+        const writes = merge(spoilt, true, false);
+        const alone = writes.find(({ bytes }) => Buffer.compare(bytes, spoilt[wrong] as Uint8Array) === 0);
+        assert.deepEqual(alone?.header, new Uint8Array(VIRTIO_HEADER_LENGTH));
+      }
+    }
   });
 });
 

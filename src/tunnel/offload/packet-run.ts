@@ -2,8 +2,9 @@
  * Recognises opened packets that follow one another in a flow, so that they can be handed to the kernel as one.
  *
  * Contract: `begin` takes a packet, `extend` says whether the next one continues the run (and counts it in);
- * `seal` patches the first packet's header for the whole and fills the virtio header. Only packets whose checksum was
- * left open may be merged: whoever joins them needs no checksum verified, as the seal already proved every byte.
+ * `seal` patches the first packet's header for the whole and fills the virtio header. Merged packets get new checksums from
+ * the kernel: those whose checksum was left open may be merged, as the seal already proved every byte; others only among
+ * themselves, and when their checksums were verified, so that a wrong one stays wrong.
  * Payloads need not lie side by side: the caller gathers them. Allocates nothing.
  *
  * The rules are those of generic receive offload: same addresses, ports, acknowledgement, window, flags and options;
@@ -11,6 +12,7 @@
  * Source: Documentation/networking/segmentation-offloads.rst of the kernel; virtio 1.2, 5.1.6.
  */
 import { checksumOf, fold, sumWords } from './checksum.ts';
+import { isTransportWhole } from './finish-transport.ts';
 import {
   isIpv4,
   protocol,
@@ -53,6 +55,8 @@ export class PacketRun {
   #lastFlags = 0;
   #open = false;
   #unfinished = false;
+  /** Of packets with complete checksums: that of the first is right. */
+  #verified = false;
 
   /** @param mergeUdp whether the device takes merged UDP (kernel 6.2 or newer) */
   constructor(data: DataView, mergeUdp: boolean) {
@@ -70,18 +74,25 @@ export class PacketRun {
     this.#totalLength = length;
     this.#unfinished = unfinished;
     this.#open = false;
-    return !unfinished || this.#beginTransport(start, length);
+    this.#verified = false;
+    return this.#beginTransport(start, length) || !unfinished;
   }
 
   /** Counts the packet in if it continues the run. Its payload begins `headerLength` bytes behind `start`. */
-  extend(start: number, length: number): boolean {
+  extend(start: number, length: number, unfinished: boolean): boolean {
+    if (unfinished !== this.#unfinished) return false;
     const payload = length - this.headerLength;
     if (!this.#open || this.count === RUN_CAPACITY || payload <= 0 || payload > this.#segmentSize)
       return false;
     if (this.#totalLength + payload > LONGEST || !this.#sameFlow(start)) return false;
+    const lastFlags = this.#lastFlags;
     const continues =
       this.#protocol === protocol.tcp ? this.#continuesTcp(start) : this.#isWholeUdp(start, length);
     if (!continues) return false;
+    if (!unfinished && !this.#isVerified(start, length)) {
+      this.#lastFlags = lastFlags;
+      return false;
+    }
     this.count++;
     this.#totalLength += payload;
     this.#nextSequence = (this.#nextSequence + payload) >>> 0;
@@ -92,7 +103,7 @@ export class PacketRun {
   /** Writes the virtio header at `at` and makes the first packet's header that of the whole run. */
   seal(at: number): void {
     const data = this.#data;
-    if (!this.#unfinished) {
+    if (!this.#unfinished && this.count === 1) {
       data.setUint32(at, 0);
       data.setUint32(at + 4, 0);
       data.setUint16(at + 8, 0);
@@ -101,6 +112,15 @@ export class PacketRun {
     const tcp = this.#protocol === protocol.tcp;
     if (this.count > 1) this.#patchHeaders(tcp);
     writeVirtioHeaderFields(data, at, this.count > 1 ? this.#kind(tcp) : segmentation.none, this, tcp);
+  }
+
+  /** Whether the checksums of this packet and of the first are right. */
+  #isVerified(start: number, length: number): boolean {
+    const first = this.#start;
+    const firstEnd = first + this.headerLength + this.#segmentSize;
+    this.#verified ||= isTransportWhole(this.#data, first, firstEnd);
+    if (!this.#verified) this.#open = false;
+    return this.#verified && isTransportWhole(this.#data, start, start + length);
   }
 
   get segmentSize(): number {

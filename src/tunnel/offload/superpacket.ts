@@ -12,6 +12,7 @@
  * Source: virtio 1.2, 5.1.6; RFC 9293 (segments of one flow differ in sequence number and flags), RFC 6864 (IDs).
  */
 import { finishChecksum, fold, foldSmall, sumWords } from './checksum.ts';
+import { finishTransport } from './finish-transport.ts';
 import {
   isIpv4,
   isPlainTransport,
@@ -82,6 +83,19 @@ export class Superpacket {
     this.count = 1;
     if ((virtio.flags & virtioFlag.needsChecksum) === 0) return true;
     return this.#leaveOrFinish(transport);
+  }
+
+  /** The length of the longest packet. */
+  get longest(): number {
+    const length = this.#end - this.#start;
+    return this.#segmentSize === 0 ? length : Math.min(length, this.#headerLength + this.#segmentSize);
+  }
+
+  /** Packets leave with complete checksums after all; to be called before the first `segment`. */
+  finish(): void {
+    if (!this.unfinished) return;
+    this.unfinished = false;
+    if (this.#segmentSize === 0) finishTransport(this.#data, this.#start, this.#end);
   }
 
   segment(index: number): void {

@@ -21,7 +21,7 @@ import {
 const AT = 7;
 
 function emptyHeader(): ReportHeader {
-  return { trial: false, answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  return { trial: false, size: false, answerAtOnce: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
 }
 
 function emptyRecord(): ReceptionRecord {
@@ -61,6 +61,7 @@ const plain = { noNullPrototype: true };
 const headers = fc.record(
   {
     trial: fc.boolean(),
+    size: fc.boolean(),
     answerAtOnce: fc.boolean(),
     path: u16,
     number: u32,

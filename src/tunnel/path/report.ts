@@ -4,7 +4,7 @@
  * A report is the payload of an ESP dummy packet (next header 59), so it is sealed like data, takes a sequence number
  * of the tunnel, and any other ESP implementation discards it. Big-endian:
  * ```
- *  0  version u8 (1)      1  flags u8 (1: answer at once, 2: trial)   2  path u16
+ *  0  version u8 (1)      1  flags u8 (1: answer at once, 2: trial, 4: size)   2  path u16
  *  4  number u32          8  stamp u32 (µs, sender's clock) 12 echo u32 (stamp of the newest report received here)
  *  16 held u32 (µs between that report's arrival and now)   20 records u8, 3 bytes of zero
  *  24 records: path u16, age u16 (time since the newest packet came, in steps of 32 µs; 65,535 for longer), SPI u32,
@@ -17,6 +17,9 @@
  * ```
  * A trial asks whether what it came by, UDP or the path's TCP connection, carries both ways; the answer is a trial that asks
  * for none, by the same way. Neither says by which way the path's packets go.
+ *
+ * A size probe asks whether a packet of its size comes through: it has no records, is padded with zeros, and is answered at once by
+ * one without padding, without a question, that has its path and number. Nothing else in either counts.
  *
  * `floor` is the first number that is missing; `kept` is the first of the reporter's own numbers that it could send again.
  *
@@ -37,6 +40,7 @@ export const REPORT_LONGEST =
 
 const ANSWER_AT_ONCE = 1;
 const TRIAL = 2;
+const SIZE = 4;
 const AGE_STEP = 32;
 const OLDEST = 0xffff;
 /** Packets that came longer ago than this (µs) are as old as this. */
@@ -46,6 +50,8 @@ const TWO_32 = 0x1_0000_0000;
 export type ReportHeader = {
   answerAtOnce: boolean;
   trial: boolean;
+  /** A size probe, or the answer to one. */
+  size: boolean;
   path: number;
   number: number;
   stamp: number;
@@ -65,7 +71,8 @@ export type ReceptionRecord = {
 
 export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
   data.setUint8(at, REPORT_VERSION);
-  data.setUint8(at + 1, (header.answerAtOnce ? ANSWER_AT_ONCE : 0) | (header.trial ? TRIAL : 0));
+  const asks = header.answerAtOnce ? ANSWER_AT_ONCE : 0;
+  data.setUint8(at + 1, asks | (header.trial ? TRIAL : 0) | (header.size ? SIZE : 0));
   data.setUint16(at + 2, header.path);
   data.setUint32(at + 4, header.number);
   data.setUint32(at + 8, header.stamp);
@@ -90,12 +97,19 @@ export function readReportHeader(data: DataView, at: number, length: number, int
   if (records > MAX_PATHS || length < REPORT_HEADER_LENGTH + records * RECORD_LENGTH) return -1;
   into.answerAtOnce = (data.getUint8(at + 1) & ANSWER_AT_ONCE) !== 0;
   into.trial = (data.getUint8(at + 1) & TRIAL) !== 0;
+  into.size = (data.getUint8(at + 1) & SIZE) !== 0;
   into.path = data.getUint16(at + 2);
   into.number = data.getUint32(at + 4);
   into.stamp = data.getUint32(at + 8);
   into.echo = data.getUint32(at + 12);
   into.held = data.getUint32(at + 16);
   return records;
+}
+
+/** Whether a report is a size probe, or the answer to one: the path's packets are not measured by them. */
+export function isSizeProbe(data: DataView, at: number, length: number): boolean {
+  if (length < REPORT_HEADER_LENGTH || data.getUint8(at) !== REPORT_VERSION) return false;
+  return (data.getUint8(at + 1) & SIZE) !== 0;
 }
 
 export function readRecord(data: DataView, at: number, into: ReceptionRecord): void {

@@ -6,6 +6,7 @@
  * Contract: marks are kept in order of sending; several packets within `MARK_MICROS` share one. Allocates
  * only while it grows.
  */
+import { DOUBLE_ZERO } from '../double-zero.ts';
 import { RecordRing } from '../record-ring.ts';
 
 /** Marks closer than this say nothing more (µs). */
@@ -23,6 +24,9 @@ const DUE_AT = 3;
 const FIELDS = 4;
 
 export class SendMarks {
+  /** When the newest packet was sent that a report covered (µs), or somewhat before. */
+  coveredSentAt = DOUBLE_ZERO;
+
   readonly #marks = new RecordRing(FIELDS, FIRST_CAPACITY, LAST_CAPACITY);
 
   get count(): number {
@@ -71,8 +75,10 @@ export class SendMarks {
    * @returns how many were covered
    */
   cover(spi: number, newest: number): number {
+    const marks = this.#marks;
     const covered = this.#lastCovered(spi, newest) + 1;
-    this.#marks.dropFirst(covered);
+    if (covered > 0) this.coveredSentAt = marks.values[marks.at(covered - 1) + SENT_AT] as number;
+    marks.dropFirst(covered);
     return covered;
   }
 
