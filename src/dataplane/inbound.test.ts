@@ -121,6 +121,14 @@ describe('a packet of the peer', () => {
     bench.fromLink(seal(packet4, nextHeader.ipv4));
     assert.equal(bench.tunnel.reportAt, bench.now + 20_000);
   });
+
+  it('asks for a report though it is refused inside: its sender knows only that nothing reports it', () => {
+    const bench = openBench();
+    const foreign = { ...sample4, source: Uint8Array.of(10, 3, 0, 5) };
+    bench.fromLink(seal(encode(foreign, 'complete'), nextHeader.ipv4));
+    assertRefused(bench, 'refusedForeignSource', 1);
+    assert.equal(bench.tunnel.reportAt, bench.now + 20_000);
+  });
 });
 
 describe('refused and counted is', () => {

@@ -250,6 +250,7 @@ export class Inbound {
     const payload = end - ESP_TRAILER_LENGTH - data.getUint8(end - 2) - start;
     const isReport = following === nextHeader.none;
     if (!isReport || !isSizeProbe(data, start, payload)) this.#book(tunnel, association, length);
+    if (!isReport) this.#oweReport(tunnel);
     if (payload < 0) count(tunnel.counters, tunnelSlot.refusedMalformedInner);
     else if (isReport) this.#takeReport(tunnel, association, start, payload, length);
     else if (this.#takeInner(tunnel, association, start, payload, following)) return;
@@ -274,6 +275,13 @@ export class Inbound {
     if (number === NO_LANE) return;
     const lane = tunnel.lanes[number] as Resequencer;
     if (lane.held > 0) this.#listener.dueAt(tunnel, Math.min(lane.dueAt, tunnel.reportAt));
+  }
+
+  /** What is refused inside came all the same: its path is in question while nothing reports it. */
+  #oweReport(tunnel: TunnelPlane): void {
+    if (tunnel.reportAt !== Number.POSITIVE_INFINITY) return;
+    tunnel.reportAt = this.#now + REPORT_INTERVAL;
+    this.#listener.dueAt(tunnel, tunnel.reportAt);
   }
 
   /** Books the packet on the path it came over, for our reports. */
@@ -319,7 +327,7 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedForeignSource);
       return false;
     }
-    this.#dataArrived(tunnel);
+    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
     const kind = unfinished ? payloadKind.unfinished : payloadKind.whole;
@@ -339,18 +347,10 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
       return false;
     }
-    this.#dataArrived(tunnel);
+    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
     this.#ordering.packet(tunnel, association, start, payload, payloadKind.aggfrag, this.#now);
     this.#waitForOrder(tunnel, association);
     return true;
-  }
-
-  #dataArrived(tunnel: TunnelPlane): void {
-    if (tunnel.reportAt === Number.POSITIVE_INFINITY) {
-      tunnel.reportAt = this.#now + REPORT_INTERVAL;
-      this.#listener.dueAt(tunnel, tunnel.reportAt);
-    }
-    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
   }
 
   #takeReport(

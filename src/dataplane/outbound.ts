@@ -1,8 +1,8 @@
 /**
- * From the TUN device to the links: read, cut, seal, send.
+ * From the TUN device to the links: read, cut to packets that the paths take, and give to the burst at hand (burst.ts).
  *
- * Contract: `drain` reads what the device has, up to a budget, and leaves nothing behind in buffers. A burst is a row of
- * sealed packets of one size on one path, sent by one call; it is the unit of scheduling. Allocates nothing per packet.
+ * Contract: `drain` reads what the device has, up to a budget, and leaves nothing behind in buffers. Allocates nothing per
+ * packet.
  */
 import type { Arena } from '../linux/arena.ts';
 import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
@@ -10,23 +10,21 @@ import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
 import { blockRoom } from '../tunnel/aggfrag/format.ts';
 import { AggfragPayload } from '../tunnel/aggfrag/payload.ts';
-import { ESP_PAYLOAD_OFFSET, nextHeader, sealedLength } from '../tunnel/esp/format.ts';
+import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { LANES, NO_LANE } from '../tunnel/esp/packet-number.ts';
 import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
-import { BASE_SIZE } from '../tunnel/path/mtu-search.ts';
-import { secondPath } from '../tunnel/schedule/scheduler.ts';
 import { NO_CLASS } from '../tunnel/schedule/traffic-classes.ts';
 import type { OutboundAssociation } from './association.ts';
+import { Burst, type SendListener } from './burst.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
 import { type PathStream, STREAM_SENDER_BYTES } from './path-stream.ts';
-import { SentMemory } from './sent-memory.ts';
 import { SMALL_PACKETS_BYTES, SmallPackets } from './small-packets.ts';
 import { Transmitter } from './transmitter.ts';
-import { hasUdp, hasWayOut, type PlanePath, sealedLimit, type TunnelPlane } from './tunnel-plane.ts';
+import { hasUdp, hasWayOut, type PlanePath, type TunnelPlane } from './tunnel-plane.ts';
 
 /** A packet of 64 KiB, its virtio header in front, room for trailers behind; the packet begins aligned. */
 const READ_LENGTH = 65_536 + VIRTIO_HEADER_LENGTH;
@@ -40,9 +38,6 @@ const READ_BUDGET = 16;
  * next is sealed.
  */
 const LARGE_BURST = 16_384;
-
-/** A burst and one packet more, which may turn out not to fit. */
-const LONGEST_BURST = 65_536 + 2_048;
 
 /** Packets of our own: reports, and size probes up to the largest MTU of a link. */
 export const LONGEST_OWN = 9_216;
@@ -65,80 +60,46 @@ export const OUTBOUND_ARENA_BYTES =
 /** A device from which nothing came for so long is silent (µs); streams leave gaps well below this. */
 const QUIET_MICROS = 1_000;
 
-/** Sealed packets above this have more than the base size as outer packets. */
-const LARGE_PACKET = BASE_SIZE - 28;
-
-/** The id of no path. */
-const NO_PATH = -1;
-
 export type SizeProbeFate = 'sent' | 'tooBig' | 'notSent';
-
-/** What the worker wants to know of a send: who pays, and whether the path is in trouble. */
-export type SendListener = {
-  sendFailed(tunnel: TunnelPlane, path: PlanePath): void;
-  /** The kernel refuses packets of the size that the path is thought to take. */
-  tooBig(tunnel: TunnelPlane, path: PlanePath): void;
-  dataSent(tunnel: TunnelPlane, path: PlanePath): void;
-  /** The stream's kernel has no room: `flush` is to be called when it has. */
-  streamFull(path: PlanePath, stream: PathStream): void;
-};
 
 export class Outbound {
   readonly #arena: Arena;
   readonly #transmitter: Transmitter;
   readonly #superpacket: Superpacket;
-  readonly #listener: SendListener;
+  readonly #burst: Burst;
   readonly #packet: number;
-  readonly #sentMemory: SentMemory;
   /** Where packets of our own are sealed: nobody asks for them again. */
   readonly #own: number;
   /** What is laid of packets that are too long. */
   readonly #payload: AggfragPayload;
   /** Small packets that share payloads. */
   readonly #small: SmallPackets;
-  /** Where the burst at hand is sealed. */
-  #burst = 0;
-  #tunnel: TunnelPlane | undefined;
-  #path: PlanePath | undefined;
-  #pathIndex = 0;
-  /** Of the burst at hand. */
-  #class = NO_CLASS;
   /** Of the flow whose packets the read at hand has. */
   #lane = NO_LANE;
-  /** How many more bytes go over the same path before the scheduler is asked again. */
-  #quantum = 0;
-  #count = 0;
-  #bytes = 0;
-  #size = 0;
-  #closed = false;
-  #now = 0;
   #quietUntil = 0;
   /** Whether the device was silent before the read at hand: nothing else goes with what it brought. */
   #silent = false;
 
   constructor(arena: Arena, listener: SendListener, sentBytes: number) {
     this.#arena = arena;
-    this.#listener = listener;
     this.#transmitter = new Transmitter(arena, (path, stream) => listener.streamFull(path, stream));
     this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
     this.#own = arena.reserve(LONGEST_OWN, 64);
     this.#payload = new AggfragPayload(arena.bytes, arena.data, arena.reserve(PAYLOAD_ROOM, 64));
     this.#small = new SmallPackets(arena);
-    this.#sentMemory = new SentMemory(arena, sentBytes, LONGEST_BURST);
+    this.#burst = new Burst(arena, this.#transmitter, listener, sentBytes);
     this.#superpacket = new Superpacket(arena.data);
   }
 
   /** @param now µs. @returns false when the device is gone */
   drain(tunnel: TunnelPlane, now: number): boolean {
-    this.#tunnel = tunnel;
-    this.#now = now;
-    this.#quantum = 0;
+    this.#burst.open(tunnel, now);
     const virtio = this.#packet - VIRTIO_HEADER_LENGTH;
     const silent = now >= this.#quietUntil;
     this.#silent = silent;
     let reads = 0;
     let there = true;
-    if (tunnel.sent.wanted > 0) this.#repair(tunnel, now);
+    if (tunnel.sent.wanted > 0) this.#burst.repair(tunnel, now);
     while (reads < READ_BUDGET) {
       // After silence there is room, unless nothing was read because there was none.
       if (!silent || tunnel.held) tunnel.heldUntil = tunnel.scheduler.roomAt(tunnel.paths, now);
@@ -148,13 +109,13 @@ export class Outbound {
       if (length <= VIRTIO_HEADER_LENGTH) break;
       reads++;
       this.#forward(tunnel, virtio, this.#packet + length - VIRTIO_HEADER_LENGTH);
-      if (this.#bytes >= LARGE_BURST) this.#send();
+      if (this.#burst.bytes >= LARGE_BURST) this.#burst.send();
       // The first packet after silence is somebody's question or answer: it goes out before we ask for another.
       if (silent) break;
     }
     if (reads > 0) this.#quietUntil = now + QUIET_MICROS;
     this.#closeAllSmall(tunnel);
-    this.#send();
+    this.#burst.send();
     count(tunnel.counters, tunnelSlot.tunReads, reads);
     return there;
   }
@@ -166,7 +127,7 @@ export class Outbound {
     const sealed = association.seal(input, length, nextHeader.none, NO_LANE, this.#own);
     if (sealed === 0) return 0;
     if (!this.#transmitter.send(path, this.#own, sealed, sealed)) {
-      this.#sendFailed(tunnel, path, 1);
+      this.#burst.sendFailed(tunnel, path, 1);
       return 0;
     }
     path.delivery.sent(association.spi, association.sequence, 1, sealed, now);
@@ -211,7 +172,7 @@ export class Outbound {
       return;
     }
     this.#lane = laneOfPacket(this.#arena.data, this.#packet);
-    this.#turnTo(
+    this.#burst.turnTo(
       tunnel.classes.count === 0 ? NO_CLASS : tunnel.classes.classOf(this.#arena.data, this.#packet),
     );
     const { sizeLimit } = tunnel;
@@ -234,10 +195,10 @@ export class Outbound {
     const share = burstShare(superpacket.count, bytes);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
-      if (this.#count >= share || this.#quantum <= 0) this.#send();
+      this.#burst.cut(share);
       const { offset, length } = superpacket;
       const unfinished = superpacket.unfinished;
-      this.#seal(tunnel, association, offset, length, this.#kindOf(offset, unfinished), this.#lane);
+      this.#burst.seal(association, offset, length, this.#kindOf(offset, unfinished), this.#lane);
     }
   }
 
@@ -270,9 +231,9 @@ export class Outbound {
 
   #sealPayload(tunnel: TunnelPlane, association: OutboundAssociation, share: number): void {
     const { at, length } = this.#payload;
-    if (this.#count >= share || this.#quantum <= 0) this.#send();
+    this.#burst.cut(share);
     count(tunnel.counters, tunnelSlot.aggregatesSent);
-    this.#seal(tunnel, association, at, length, nextHeader.aggfrag, this.#lane);
+    this.#burst.seal(association, at, length, nextHeader.aggfrag, this.#lane);
   }
 
   /** A small packet shares a payload with the next one of its lane, if there is one. */
@@ -281,23 +242,24 @@ export class Outbound {
     const superpacket = this.#superpacket;
     superpacket.segment(0);
     const { offset, length } = superpacket;
-    if (!small.hasRoom(this.#lane, length, this.#class)) this.#closeSmall(tunnel, association, this.#lane);
+    if (!small.hasRoom(this.#lane, length, this.#burst.trafficClass))
+      this.#closeSmall(tunnel, association, this.#lane);
     if (small.packets(this.#lane) > 0) superpacket.finish();
-    small.add(this.#lane, offset, length, superpacket.unfinished, this.#class, tunnel.sizeLimit);
+    small.add(this.#lane, offset, length, superpacket.unfinished, this.#burst.trafficClass, tunnel.sizeLimit);
   }
 
   #closeSmall(tunnel: TunnelPlane, association: OutboundAssociation, lane: number): void {
     const small = this.#small;
     if (small.packets(lane) === 0) return;
-    const current = this.#class;
-    this.#turnTo(small.classOf(lane));
+    const current = this.#burst.trafficClass;
+    this.#burst.turnTo(small.classOf(lane));
     small.take(lane);
     const { offset, length, unfinished, several } = small;
-    if (this.#quantum <= 0) this.#send();
+    this.#burst.cut(BURST_CAPACITY);
     if (several) count(tunnel.counters, tunnelSlot.aggregatesSent);
     const following = several ? nextHeader.aggfrag : this.#kindOf(offset, unfinished);
-    this.#seal(tunnel, association, offset, length, following, lane);
-    this.#turnTo(current);
+    this.#burst.seal(association, offset, length, following, lane);
+    this.#burst.turnTo(current);
   }
 
   #closeAllSmall(tunnel: TunnelPlane): void {
@@ -311,161 +273,6 @@ export class Outbound {
     if (unfinished) return nextHeader.unfinishedChecksum;
     return isIpv4(this.#arena.data, offset) ? nextHeader.ipv4 : nextHeader.ipv6;
   }
-
-  /** What is carried in another way does not share a burst. */
-  #turnTo(trafficClass: number): void {
-    if (trafficClass === this.#class) return;
-    this.#send();
-    this.#quantum = 0;
-    this.#class = trafficClass;
-  }
-
-  #seal(
-    tunnel: TunnelPlane,
-    association: OutboundAssociation,
-    offset: number,
-    length: number,
-    following: number,
-    lane: number,
-  ): void {
-    const size = sealedLength(length);
-    if (this.#count > 0 && (this.#closed || size > this.#size || this.#bytes + size > BURST_BYTES))
-      this.#send();
-    if (this.#count === 0 && !this.#begin(tunnel, size)) return;
-    const out = this.#burst + this.#bytes;
-    const sealed = association.seal(offset, length, following, lane, out);
-    if (sealed === 0) return;
-    this.#count++;
-    this.#bytes += sealed;
-    this.#quantum -= sealed;
-    // A shorter packet may only be the last of a burst.
-    if (sealed < this.#size || this.#count === BURST_CAPACITY) this.#closed = true;
-  }
-
-  #begin(tunnel: TunnelPlane, size: number): boolean {
-    const index = this.#quantum > 0 ? this.#pathIndex : this.#choose(tunnel);
-    const path = index < 0 ? undefined : tunnel.paths[index];
-    if (path === undefined || !hasWayOut(path)) {
-      count(tunnel.counters, tunnelSlot.droppedNoPath);
-      return false;
-    }
-    if (this.#quantum <= 0) {
-      const spread = tunnel.classes.mode(this.#class) === 'spread';
-      this.#quantum = spread ? tunnel.scheduler.quantum(tunnel.paths, index) : Number.POSITIVE_INFINITY;
-    }
-    this.#path = path;
-    this.#pathIndex = index;
-    this.#burst = this.#sentMemory.reserve();
-    this.#size = size;
-    this.#closed = false;
-    return true;
-  }
-
-  #choose(tunnel: TunnelPlane): number {
-    const { paths, scheduler } = tunnel;
-    if (tunnel.classes.mode(this.#class) !== 'pin') return scheduler.choose(paths, this.#now, NO_PATH);
-    for (let index = 0; index < paths.length; index++) {
-      const { path } = paths[index] as PlanePath;
-      if (path.id === tunnel.pinned[this.#class] && path.state === 'up') return index;
-    }
-    const index = scheduler.choose(paths, this.#now, NO_PATH);
-    tunnel.pinned[this.#class] = paths[index]?.path.id ?? NO_PATH;
-    return index;
-  }
-
-  /** Sends the burst, if there is one. */
-  #send(): void {
-    const tunnel = this.#tunnel;
-    const path = this.#path;
-    if (this.#count === 0 || tunnel === undefined || path === undefined) return;
-    const bytes = this.#bytes;
-    const packets = this.#count;
-    this.#count = 0;
-    this.#bytes = 0;
-    this.#closed = false;
-    const association = tunnel.outbound as OutboundAssociation;
-    const sent = this.#transmitter.send(path, this.#burst, bytes, this.#size);
-    // Whoever waits for the burst does not wait for our books.
-    this.#remember(tunnel, path, association, packets, bytes);
-    if (!sent) {
-      this.#sendFailed(tunnel, path, packets);
-      return;
-    }
-    tunnel.scheduler.charge(tunnel.paths, this.#pathIndex, bytes);
-    const copied = tunnel.classes.mode(this.#class) === 'duplicate';
-    path.delivery.sent(association.spi, association.sequence, packets, bytes, this.#now, copied);
-    // Of two copies one is reported: the other path would be in question for it.
-    if (!copied) path.path.sent(association.spi, association.sequence, this.#now);
-    if (this.#size > LARGE_PACKET) path.mtu.largeSent = true;
-    count(path.counters, pathSlot.sentPackets, packets);
-    count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
-    this.#listener.dataSent(tunnel, path);
-    if (copied) this.#sendCopy(tunnel, packets, bytes);
-  }
-
-  #remember(
-    tunnel: TunnelPlane,
-    { path: { id } }: PlanePath,
-    { sequence }: OutboundAssociation,
-    packets: number,
-    bytes: number,
-  ): void {
-    const position = this.#sentMemory.keep(bytes);
-    tunnel.sent.expire(this.#sentMemory.oldest, this.#now);
-    tunnel.sent.add(sequence - packets + 1, packets, this.#size, bytes, position, id, this.#now);
-  }
-
-  /** The same burst over another path: the far side takes whichever comes first. */
-  #sendCopy(tunnel: TunnelPlane, packets: number, bytes: number): void {
-    const path = tunnel.paths[secondPath(tunnel.paths, this.#pathIndex, bytes, this.#now)];
-    if (path === undefined || !hasWayOut(path)) return;
-    if (!this.#transmitter.send(path, this.#burst, bytes, this.#size)) return;
-    const { spi, sequence } = tunnel.outbound as OutboundAssociation;
-    path.delivery.sent(spi, sequence, packets, bytes, this.#now, true);
-    count(path.counters, pathSlot.sentPackets, packets);
-    count(path.counters, pathSlot.sentDataBytes, bytes - packets * ESP_PAYLOAD_OFFSET);
-    count(tunnel.counters, tunnelSlot.sentTwice, packets);
-  }
-
-  /** Sends what is wanted again, as far as the paths have room; it goes before anything new. */
-  #repair(tunnel: TunnelPlane, now: number): void {
-    const log = tunnel.sent;
-    const { outbound: association } = tunnel;
-    if (association === undefined) return;
-    log.expire(this.#sentMemory.oldest, now);
-    while (log.wanted > 0 && tunnel.scheduler.roomAt(tunnel.paths, now) <= now) {
-      if (!log.peek()) return;
-      const chosen = tunnel.paths[tunnel.scheduler.choose(tunnel.paths, now, log.path)];
-      if (chosen === undefined || chosen.path.state !== 'up') return;
-      log.take(now);
-      // What was sealed before the limit fell fits no path any more, or not this one.
-      const path = association.aggfrag ? oneThatTakes(tunnel.paths, chosen, log.size) : chosen;
-      if (path === undefined) continue;
-      const { number, packets, bytes } = log;
-      if (!this.#transmitter.send(path, this.#sentMemory.offset(log.position), bytes, log.size)) {
-        this.#sendFailed(tunnel, path, packets);
-        return;
-      }
-      path.delivery.sent(association.spi, number + packets - 1, packets, bytes, now);
-      count(path.counters, pathSlot.sentPackets, packets);
-      count(tunnel.counters, tunnelSlot.sentAgain, packets);
-    }
-  }
-
-  #sendFailed(tunnel: TunnelPlane, path: PlanePath, packets: number): void {
-    const { error } = this.#transmitter;
-    if (error === errnoValue.EAGAIN || error === errnoValue.ENOBUFS) {
-      count(tunnel.counters, tunnelSlot.droppedSendBusy, packets);
-      return;
-    }
-    if (error === errnoValue.EMSGSIZE) {
-      count(tunnel.counters, tunnelSlot.droppedTooBig, packets);
-      this.#listener.tooBig(tunnel, path);
-      return;
-    }
-    count(tunnel.counters, tunnelSlot.droppedSendFailed, packets);
-    this.#listener.sendFailed(tunnel, path);
-  }
 }
 
 /** How many packets of a large read go into one burst, so that its bursts are about equal. */
@@ -474,14 +281,4 @@ function burstShare(packets: number, bytes: number): number {
   const sealedBytes = bytes + packets * sealedLength(64);
   const bursts = Math.max(Math.ceil(packets / BURST_CAPACITY), Math.ceil(sealedBytes / BURST_BYTES));
   return Math.ceil(packets / bursts);
-}
-
-/** The chosen path, or another one if sealed packets of this size do not come through there. */
-function oneThatTakes(paths: readonly PlanePath[], chosen: PlanePath, size: number): PlanePath | undefined {
-  if (size <= sealedLimit(chosen)) return chosen;
-  for (let index = 0; index < paths.length; index++) {
-    const other = paths[index] as PlanePath;
-    if (other.path.state === 'up' && size <= sealedLimit(other)) return other;
-  }
-  return undefined;
 }
