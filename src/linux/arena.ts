@@ -24,7 +24,7 @@ const MAP_FIXED_NOREPLACE = 0x100000;
 
 /** Where to look for room: far above the program's image when it is not position-independent, below 2 GiB. */
 const LOWEST_HINT = 0x5000_0000;
-const HIGHEST_HINT = 0x7000_0000;
+const HIGHEST_HINT = 0x7ff0_0000;
 /** How far to go on when something lies there. */
 const HINT_STEP = 0x1_0000;
 let nextHint = LOWEST_HINT;
