@@ -4,7 +4,7 @@
  * Contract: Backstay and plain routing always; a peer only when its program is there.
  */
 import { run } from '../../lab/command.ts';
-import { backstay } from './backstay.ts';
+import { backstay, backstayByTcp } from './backstay.ts';
 import type { Contender } from './contender.ts';
 import { programOfNewerDebian } from './newer-debian.ts';
 import { openvpn } from './openvpn.ts';
@@ -23,6 +23,7 @@ const entries: readonly Entry[] = [
   { id: 'plain', find: async () => plain },
   { id: 'backstay-1', find: async () => backstay(1) },
   { id: 'backstay-2', find: async () => backstay(2) },
+  { id: 'backstay-tcp', find: async () => backstayByTcp },
   {
     id: 'wireguard-go-offloads',
     find: async () => {

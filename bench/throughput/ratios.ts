@@ -94,6 +94,24 @@ const definitions: readonly RatioDefinition[] = [
     measure: 'single',
     of: 'backstay-2',
     over: 'plain',
+    target: { atLeast: 0.25 },
+  },
+  {
+    id: 'twoLinksOverWireguardGoOffloads',
+    title: 'one stream: Backstay over two links ÷ wireguard-go with UDP offloads',
+    measure: 'single',
+    of: 'backstay-2',
+    over: 'wireguard-go-offloads',
+    target: { atLeast: 2 },
+  },
+  {
+    // 0.8 Gbit/s where there are 14 without a tunnel.
+    id: 'tcpOverPlain',
+    title: 'one stream: Backstay in TCP ÷ no tunnel',
+    measure: 'single',
+    of: 'backstay-tcp',
+    over: 'plain',
+    target: { atLeast: 0.057 },
   },
   {
     id: 'eightOverPlain',
