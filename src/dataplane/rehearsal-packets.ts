@@ -1,7 +1,7 @@
 /**
  * The packets of the rehearsal, as a TUN device would give them: a virtio header and an IP packet.
  *
- * Of each family: an echo request with nothing left to do, a lone UDP datagram with an open checksum, a bare TCP
+ * Of each family: echo requests with nothing left to do, one of them too long for a packet on the wire, a lone UDP datagram with an open checksum, a bare TCP
  * acknowledgement, and a TCP superpacket of some segments. What is merged again at the far end is the same to the byte,
  * identification and checksum included. Besides, what no tunnel takes.
  */
@@ -16,6 +16,8 @@ import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 const SEGMENT_BYTES = 1_340;
 const SEGMENTS = 20;
+/** An IP packet that fits into no link of the rehearsal once it is sealed. */
+const LONG_BYTES = 1_500;
 const IP = VIRTIO_HEADER_LENGTH;
 
 type Family = {
@@ -62,6 +64,7 @@ export const rehearsalClasses: readonly ClassRule[] = [
 export function rehearsalPackets(): Uint8Array[] {
   return families.flatMap((family) => [
     ipPacket(otherHost(family), family.echo, 8 + 56).bytes,
+    ipPacket(family, family.echo, LONG_BYTES - family.headerLength).bytes,
     udpPacket(family),
     tcpPacket(family, 0),
     tcpPacket(family, SEGMENTS),

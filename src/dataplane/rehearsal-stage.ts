@@ -106,7 +106,9 @@ export function keyCommands({ tunnel }: End, generation: number): WorkerCommand[
       tunnel,
       spi: spi(tunnel, generation),
       ...keys,
-      finishChecksums: false,
+      // Peers differ in what they understand. The first ones leave packets as they are, so that they can be compared.
+      finishChecksums: generation % 4 === 2,
+      aggfrag: generation % 2 === 1,
       // As a responder does, which waits until it hears its peer under the new keys.
       activate: tunnel === FAR && generation % 2 === 1 ? { whenHeardOn: inbound } : 'now',
       packetLimit: Number.MAX_SAFE_INTEGER,

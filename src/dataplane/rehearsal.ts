@@ -37,6 +37,8 @@ const scenes: readonly Scene[] = [
 ];
 /** Rounds between changes in the tunnels' lives. */
 const GENERATION = 25;
+/** In each generation all packets come together in this round. */
+const CROWD_ROUND = 5;
 /** In each generation the first packets of this round are lost on the way. */
 const LOSS_ROUND = 10;
 /** A turn may go to a probe instead of the packet. */
@@ -78,6 +80,7 @@ function perform(stage: Stage, rounds: number): boolean {
   for (let round = 0; round < rounds; round++) {
     if (round >= PROVING_ROUNDS && performance.now() > warmUntil) break;
     if (round % GENERATION === 0) change(stage, round / GENERATION);
+    if (round % GENERATION === CROWD_ROUND) crowd(stage, packets);
     if (round % GENERATION === LOSS_ROUND) lose(stage, packets);
     for (const packet of packets) {
       const verdict = play(stage, packet, round);
@@ -111,6 +114,15 @@ function refuse({ files, carryOut, entry, exit }: Stage): void {
       if (Buffer.compare(arrived, packet) === 0) throw failure('though it must be refused');
     }
   }
+}
+
+/** Packets that come together: small ones share a packet on the wire, and bursts are longer than one. */
+function crowd({ files, entry, exit, worker }: Stage, packets: readonly Uint8Array[]): void {
+  for (const packet of packets) {
+    files.bytes.set(packet);
+    writeFd(entry, files.address, packet.length);
+  }
+  for (let turn = 0; turn < MOST_TURNS && readFd(exit, files.address, PACKET_ROOM) < 0; turn++) worker.turn();
 }
 
 /** Packets that do not arrive: what is reported missing is sent again, and what came after it waits for it. */
