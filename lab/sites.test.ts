@@ -18,10 +18,13 @@ async function assertReaches(from: Namespace, address: string, roundTripMillis?:
   const { received, medianMillis } = await ping(from, 5, { address, intervalMillis: 20 });
   assert.equal(received, 5, `${from.name} reaches ${address}`);
   if (roundTripMillis === undefined) return;
-  assert.ok(
-    Math.abs(medianMillis - roundTripMillis) < 1.5,
-    `${medianMillis} ms, expected ${roundTripMillis}`,
-  );
+  assertWentOver(medianMillis, roundTripMillis);
+}
+
+/** The links' delays differ by 20 ms and more; what a busy machine adds says nothing about the way. */
+function assertWentOver(medianMillis: number, roundTripMillis: number): void {
+  const added = medianMillis - roundTripMillis;
+  assert.ok(added > -1 && added < 15, `${medianMillis} ms, expected ${roundTripMillis}`);
 }
 
 async function assertDead(from: Namespace, address: string): Promise<void> {
@@ -115,7 +118,7 @@ describe('sites', () => {
       const { a, b } = sites.link(index).plan;
       assert.equal(a.interfaceName, 'wan0');
       const { medianMillis } = await pingFrom(sites.gatewayA, a.address.v4, b.address.v4);
-      assert.ok(Math.abs(medianMillis - roundTripMillis) < 1.5, `${medianMillis} ms over link ${index}`);
+      assertWentOver(medianMillis, roundTripMillis);
       await assertReaches(sites.gatewayB, a.address.v6, roundTripMillis);
     }
     await routePlainly(sites, 0);

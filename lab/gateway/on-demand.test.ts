@@ -227,8 +227,6 @@ describe('a link on demand', () => {
     );
     await pair.a.waitForTunnel(({ paths }) => paths.some(carriesOver('link1')));
     await stream.finish();
-    await sleep(9000);
-    console.log(JSON.stringify(await pair.a.status(), undefined, 1));
     await watch.waitFor('linkHungUp', undefined, SETTLE_MILLIS + HOLD_MILLIS);
     await waitForState(pair, 'idle');
     assert.deepEqual(commands(pair), ['up', 'down']);
