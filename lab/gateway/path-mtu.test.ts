@@ -8,7 +8,6 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostInside } from '../addressing.ts';
 import { ping, RunningPing } from '../ping.ts';
-import type { Sites } from '../sites.ts';
 import { JournalWatch, onLink } from './journal-watch.ts';
 import { openSitePair, type SitePair } from './site-pair.ts';
 import { TcpStream } from './tcp-stream.ts';
@@ -49,12 +48,7 @@ describe('a tunnel with an inner MTU of 1500 over links of 1400 and 1280', () =>
       { ...line, mtu: 1400 },
       { ...line, mtu: 1280 },
     ];
-    // The control channel's own TCP has to find out for itself what the links take.
-    const prepare = async ({ gatewayA, gatewayB }: Sites) => {
-      for (const gateway of [gatewayA, gatewayB])
-        await gateway.run('sysctl', ['-w', 'net.ipv4.tcp_mtu_probing=2']);
-    };
-    pair = await openSitePair('mtu-small', { profile, prepare, overrides: { tunnel } });
+    pair = await openSitePair('mtu-small', { profile, overrides: { tunnel } });
   });
   after(() => pair?.close());
 
