@@ -19,6 +19,11 @@ const FULL_4 = 1500 - 20 - 8;
 const FULL_6 = 1500 - 40 - 8;
 const address = hostInside('b').v4;
 
+const withoutUdp = `
+table inet laboratory_udp {
+  chain in { type filter hook input priority 0; meta l4proto udp drop; }
+}`;
+
 /** Waits until the paths over each link have found these sizes, on both sides. */
 async function sizesAre(pair: SitePair, wanted: readonly number[], withinMillis = 15_000): Promise<void> {
   await Promise.all(
@@ -75,6 +80,19 @@ describe('a tunnel with an inner MTU of 1500 over links of 1400 and 1280', () =>
     assert.ok(counters.shared.out > before + 1_000);
     assert.equal(counters.drops.tooBig ?? 0, 0);
     assert.ok(paths.every(({ state }) => state === 'up'));
+  });
+
+  it("carries them by the paths' own TCP connections too, where UDP does not come through", async () => {
+    await pair.b.namespace.nft(withoutUdp);
+    for (const daemon of [pair.a, pair.b]) {
+      await daemon.waitForTunnel(({ paths }) =>
+        paths.every(({ carrier, state }) => carrier === 'tcp' && state === 'up'),
+      );
+    }
+    const stream = await TcpStream.start(pair.sites);
+    assert.equal(await fullPings(pair, FULL_4, address), 10);
+    await sleep(1_000);
+    await stream.finish();
   });
 });
 
