@@ -8,7 +8,6 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostInside } from '../addressing.ts';
 import { ping, RunningPing } from '../ping.ts';
-import type { Sites } from '../sites.ts';
 import { JournalWatch, onLink } from './journal-watch.ts';
 import { openSitePair, type SitePair } from './site-pair.ts';
 import { TcpStream } from './tcp-stream.ts';
@@ -19,6 +18,11 @@ const tunnel = { mtu: 1500 };
 const FULL_4 = 1500 - 20 - 8;
 const FULL_6 = 1500 - 40 - 8;
 const address = hostInside('b').v4;
+
+const withoutUdp = `
+table inet laboratory_udp {
+  chain in { type filter hook input priority 0; meta l4proto udp drop; }
+}`;
 
 /** Waits until the paths over each link have found these sizes, on both sides. */
 async function sizesAre(pair: SitePair, wanted: readonly number[], withinMillis = 15_000): Promise<void> {
@@ -49,12 +53,7 @@ describe('a tunnel with an inner MTU of 1500 over links of 1400 and 1280', () =>
       { ...line, mtu: 1400 },
       { ...line, mtu: 1280 },
     ];
-    // The control channel's own TCP has to find out for itself what the links take.
-    const prepare = async ({ gatewayA, gatewayB }: Sites) => {
-      for (const gateway of [gatewayA, gatewayB])
-        await gateway.run('sysctl', ['-w', 'net.ipv4.tcp_mtu_probing=2']);
-    };
-    pair = await openSitePair('mtu-small', { profile, prepare, overrides: { tunnel } });
+    pair = await openSitePair('mtu-small', { profile, overrides: { tunnel } });
   });
   after(() => pair?.close());
 
@@ -81,6 +80,19 @@ describe('a tunnel with an inner MTU of 1500 over links of 1400 and 1280', () =>
     assert.ok(counters.shared.out > before + 1_000);
     assert.equal(counters.drops.tooBig ?? 0, 0);
     assert.ok(paths.every(({ state }) => state === 'up'));
+  });
+
+  it("carries them by the paths' own TCP connections too, where UDP does not come through", async () => {
+    await pair.b.namespace.nft(withoutUdp);
+    for (const daemon of [pair.a, pair.b]) {
+      await daemon.waitForTunnel(({ paths }) =>
+        paths.every(({ carrier, state }) => carrier === 'tcp' && state === 'up'),
+      );
+    }
+    const stream = await TcpStream.start(pair.sites);
+    assert.equal(await fullPings(pair, FULL_4, address), 10);
+    await sleep(1_000);
+    await stream.finish();
   });
 });
 

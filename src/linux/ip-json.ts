@@ -69,7 +69,9 @@ export function readOwnRoutes(text: string, family: IpFamily): Route[] {
     const route = { family, destination, table: Number(it.table ?? mainTableNumber), metric: it.metric ?? 0 };
     if (it.type === unreachableType) return [{ ...route, type: 'unreachable' }];
     const source = it.prefsrc === undefined ? undefined : parseIpAddress(it.prefsrc);
-    return [{ ...route, type: 'unicast', device: it.dev ?? '', gateway: readGateway(it), source }];
+    const advertisedMss = it.metrics?.find(({ advmss }) => advmss !== undefined)?.advmss;
+    const way = { device: it.dev ?? '', gateway: readGateway(it), source, advertisedMss };
+    return [{ ...route, type: 'unicast', ...way }];
   });
 }
 
@@ -120,6 +122,7 @@ const routeList = z.array(
     protocol: z.string().optional(),
     prefsrc: z.string().optional(),
     metric: z.number().optional(),
+    metrics: z.array(z.looseObject({ advmss: z.number().optional() })).optional(),
     nexthops: z.array(nextHop).optional(),
   }),
 );

@@ -117,6 +117,43 @@ test('a TCP connection over a link works, also one that the far side opens', {
   await answeringHere;
 });
 
+test('whoever opens a TCP connection over a link, the far side sends segments that fit 1280 bytes', {
+  skip: !root,
+  timeout: 20_000,
+}, async () => {
+  await applyNetwork({ tunnelDevices: [], links: await links(), filters: [], forwarding: false }, state);
+  for (const [here, there, dialler] of [
+    ['198.51.100.2', '203.0.113.9', 'TCP:203.0.113.9'],
+    ['2001:db8:1::2', '2001:db8:9::9', 'TCP6:[2001:db8:9::9]'],
+  ] as const) {
+    const wanted = here.includes(':') ? 1220 : 1240;
+    const family = here.includes(':') ? 'TCP6' : 'TCP';
+    const bound = here.includes(':') ? `[${here}]` : here;
+    const answering = inFar('socat', ['-u', 'EXEC:sleep 1', `${family}-LISTEN:7002,reuseaddr`]);
+    const answeringHere = runProgram('socat', [
+      '-u',
+      'EXEC:sleep 1',
+      `${family}-LISTEN:7003,reuseaddr,bind=${bound}`,
+    ]);
+    await sleep(300);
+    const dialled = runProgram('socat', ['-u', `${dialler}:7002,bind=${bound}`, '-']);
+    const source = family === 'TCP' ? there : `[${there}]`;
+    const dialledBack = inFar('socat', ['-u', `${family}:${bound}:7003,bind=${source}`, '-']);
+    await sleep(400);
+    for (const port of [7002, 7003]) {
+      const seen = await inFar('ss', [
+        '-Htin',
+        'state',
+        'established',
+        `( sport = ${port} or dport = ${port} )`,
+      ]);
+      // Timestamps take twelve bytes of each segment.
+      assert.match(seen, new RegExp(` mss:${wanted - 12} `), `${there}, port ${port}`);
+    }
+    await Promise.all([answering, answeringHere, dialled, dialledBack]);
+  }
+});
+
 test('what the main table has a special way for goes there, with the address of a link too', {
   skip: !root,
 }, async () => {

@@ -7,7 +7,9 @@
  * strict rp_filter) see, in this order: the link's own segment, the main table's special ways (the private network, the
  * tunnels), the link's default way. Without the middle step an answer from the link's address to the private network would
  * leave through the provider, and packets for a tunnel's networks would leave unencrypted.
- * Source: seed row S4.6; rtnetlink(7), ip-rule(8), RFC 3704 section 2 (strict reverse path).
+ * TCP connections by these routes announce segments that fit every link that may be configured: a link that takes less than its
+ * interface and does not say so carries them too. Both ends announce it, so it holds both ways.
+ * Source: seed row S4.6; rtnetlink(7), ip-rule(8), RFC 3704 section 2 (strict reverse path), RFC 6691 (MSS).
  */
 import type { DesiredLink, LinkFamily } from './desired-state.ts';
 import { type IpFamily, type IpPrefix, ipAddressOf } from './ip-address.ts';
@@ -39,12 +41,16 @@ const linkTableBase = 7300;
 /** The kernel's own default for IPv6; said for both families so that it reads back the same. */
 const linkRouteMetric = 1024;
 
+/** What is left of the least `mtu` of a link (1280 bytes, IPv6's least) behind the IP header and 20 bytes of TCP's. */
+const linkMss = { 4: 1240, 6: 1220 } as const;
+
 /** Prefixes up to this length are default ways: `default` itself and the halves that `tunnel-routing.ts` makes of it. */
 const defaultWayLength = 1;
 
 export function linkRoutes(link: DesiredLink, way: LinkFamily): Route[] {
   const route = { family: way.family, table: linkTable(link.index), metric: linkRouteMetric } as const;
-  const out = { type: 'unicast', device: link.interface, source: way.address } as const;
+  const advertisedMss = linkMss[way.family];
+  const out = { type: 'unicast', device: link.interface, source: way.address, advertisedMss } as const;
   return [
     ...way.onLink.map((destination): Route => ({ ...route, ...out, destination })),
     { ...route, ...out, destination: everything(way.family), gateway: way.gateway },

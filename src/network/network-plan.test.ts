@@ -96,9 +96,9 @@ addr add fd00:255::1/64 dev bs-head nodad
 # ip -4 -batch -
 route add 10.2.0.0/16 dev bs-head table main metric 300 protocol 185
 route add unreachable 10.2.0.0/16 table main metric 2000000000 protocol 185
-route add 198.51.100.0/24 dev eth1 src 198.51.100.2 table 7301 metric 1024 protocol 185
-route add default via 198.51.100.1 dev eth1 onlink src 198.51.100.2 table 7301 metric 1024 protocol 185
-route add default dev ppp0 src 203.0.113.7 table 7302 metric 1024 protocol 185
+route add 198.51.100.0/24 dev eth1 src 198.51.100.2 advmss 1240 table 7301 metric 1024 protocol 185
+route add default via 198.51.100.1 dev eth1 onlink src 198.51.100.2 advmss 1240 table 7301 metric 1024 protocol 185
+route add default dev ppp0 src 203.0.113.7 advmss 1240 table 7302 metric 1024 protocol 185
 rule add pref 7300 from all fwmark 0x42530001/0xffffffff lookup 7301 protocol 185
 rule add pref 7301 from 198.51.100.2 lookup 7301 suppress_prefixlength 1 protocol 185
 rule add pref 7302 from 198.51.100.2 lookup main suppress_prefixlength 1 protocol 185
@@ -110,8 +110,8 @@ rule add pref 7303 from 203.0.113.7 lookup 7302 protocol 185
 # ip -6 -batch -
 route add fd00:2::/64 dev bs-head table main metric 300 protocol 185
 route add unreachable fd00:2::/64 table main metric 2000000000 protocol 185
-route add 2001:db8:1::/64 dev eth1 src 2001:db8:1::2 table 7301 metric 1024 protocol 185
-route add default via fe80::1 dev eth1 onlink src 2001:db8:1::2 table 7301 metric 1024 protocol 185
+route add 2001:db8:1::/64 dev eth1 src 2001:db8:1::2 advmss 1220 table 7301 metric 1024 protocol 185
+route add default via fe80::1 dev eth1 onlink src 2001:db8:1::2 advmss 1220 table 7301 metric 1024 protocol 185
 rule add pref 7300 from all fwmark 0x42530001/0xffffffff lookup 7301 protocol 185
 rule add pref 7301 from 2001:db8:1::2 lookup 7301 suppress_prefixlength 1 protocol 185
 rule add pref 7302 from 2001:db8:1::2 lookup main suppress_prefixlength 1 protocol 185
@@ -144,7 +144,7 @@ test('a new address and next hop: the default is replaced in one step, new rules
   assert.equal(
     formatPlan(planNetwork(asApplied(onlyIpv4), moved)),
     `# ip -4 -batch -
-route replace default via 198.51.100.3 dev eth1 onlink src 198.51.100.9 table 7301 metric 1024 protocol 185
+route replace default via 198.51.100.3 dev eth1 onlink src 198.51.100.9 advmss 1240 table 7301 metric 1024 protocol 185
 rule add pref 7301 from 198.51.100.9 lookup 7301 suppress_prefixlength 1 protocol 185
 rule add pref 7302 from 198.51.100.9 lookup main suppress_prefixlength 1 protocol 185
 rule add pref 7303 from 198.51.100.9 lookup 7301 protocol 185
@@ -152,7 +152,7 @@ rule add pref 7303 from 198.51.100.9 lookup 7301 protocol 185
 rule del pref 7301 from 198.51.100.2 lookup 7301 suppress_prefixlength 1 protocol 185
 rule del pref 7302 from 198.51.100.2 lookup main suppress_prefixlength 1 protocol 185
 rule del pref 7303 from 198.51.100.2 lookup 7301 protocol 185
-route del 198.51.100.0/24 dev eth1 src 198.51.100.2 table 7301 metric 1024 protocol 185
+route del 198.51.100.0/24 dev eth1 src 198.51.100.2 advmss 1240 table 7301 metric 1024 protocol 185
 `,
   );
 });
@@ -178,7 +178,7 @@ rule del pref 7302 from 203.0.113.7 lookup main suppress_prefixlength 1 protocol
 rule del pref 7303 from 203.0.113.7 lookup 7302 protocol 185
 route del 10.2.0.0/16 dev bs-head table main metric 300 protocol 185
 route del unreachable 10.2.0.0/16 table main metric 2000000000 protocol 185
-route del default dev ppp0 src 203.0.113.7 table 7302 metric 1024 protocol 185
+route del default dev ppp0 src 203.0.113.7 advmss 1240 table 7302 metric 1024 protocol 185
 # ip -6 -batch -
 route del fd00:2::/64 dev bs-head table main metric 300 protocol 185
 route del unreachable fd00:2::/64 table main metric 2000000000 protocol 185
@@ -269,7 +269,7 @@ test('two links with one address: the first is meant by the address, both by the
   const plan = planNetwork(before, { ...site, links: [fibre, second] });
   const ofSecond = plan.additions.filter(({ part }) => part === 'link second IPv4').map(({ text }) => text);
   assert.deepEqual(ofSecond, [
-    'route add default via 198.51.100.7 dev eth1 onlink src 198.51.100.2 table 7302 metric 1024 protocol 185',
+    'route add default via 198.51.100.7 dev eth1 onlink src 198.51.100.2 advmss 1240 table 7302 metric 1024 protocol 185',
     'rule add pref 7300 from all fwmark 0x42530002/0xffffffff lookup 7302 protocol 185',
   ]);
 });

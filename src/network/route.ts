@@ -24,6 +24,8 @@ export type Route = {
       readonly device: string;
       readonly gateway?: IpAddress | undefined;
       readonly source?: IpAddress | undefined;
+      /** The MSS that TCP connections by this route announce to the other end (bytes); undefined: what the device's MTU gives. */
+      readonly advertisedMss?: number | undefined;
     }
 );
 
@@ -62,12 +64,14 @@ export function formatRule(rule: Rule): string {
 }
 
 function formatWay(route: Route & { type: 'unicast' }): string[] {
-  const { gateway, source } = route;
+  const { gateway, source, advertisedMss } = route;
   const family = gateway !== undefined && gateway.family !== route.family ? ['inet6'] : [];
   const via = gateway === undefined ? [] : ['via', ...family, gateway.text];
   // onlink: the next hop is on this interface whatever other routes say, so the kernel need not find it there.
   const onlink = gateway === undefined ? [] : ['onlink'];
-  return [...via, 'dev', route.device, ...onlink, ...(source === undefined ? [] : ['src', source.text])];
+  const src = source === undefined ? [] : ['src', source.text];
+  const advmss = advertisedMss === undefined ? [] : ['advmss', String(advertisedMss)];
+  return [...via, 'dev', route.device, ...onlink, ...src, ...advmss];
 }
 
 function formatDestination(destination: IpPrefix): string {
