@@ -47,6 +47,11 @@ export class ReplayWindow {
     return this.#newest;
   }
 
+  /** The lowest number of which it knows whether it came; what is below is not fresh. */
+  get oldest(): number {
+    return Math.max(1, this.#newest - this.#size + 1);
+  }
+
   /** The number nearest to the window whose low half is `low` (RFC 4303, A2.2); negative when there is none. */
   locate(low: number): number {
     const newest = this.#newest;

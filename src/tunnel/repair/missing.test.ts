@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ReplayWindow } from '../esp/replay-window.ts';
+import { REPLAY_WINDOW_PACKETS, ReplayWindow } from '../esp/replay-window.ts';
 import { MAX_GAPS, Missing } from './missing.ts';
 
 function received(numbers: Iterable<number>): ReplayWindow {
@@ -23,6 +23,18 @@ function named(missing: Missing): number[] {
 }
 
 describe('what is missing', () => {
+  it('is looked for in the window only, wherever a peer begins and however far it skips', (t) => {
+    const window = received([2 ** 32 - 1_000_000]);
+    const looks = t.mock.method(window, 'isFresh');
+    const missing = new Missing();
+    for (const newest of [2 ** 32 - 1_000_000, 2 ** 32, 2 ** 43]) {
+      window.accept(newest);
+      missing.survey(window, 0);
+      assert.equal(missing.floor, newest - REPLAY_WINDOW_PACKETS + 1);
+    }
+    assert.ok(looks.mock.callCount() <= 4 * REPLAY_WINDOW_PACKETS);
+  });
+
   it('is what did not come below the newest, the oldest first', () => {
     const some = fc.uniqueArray(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 400 });
     fc.assert(

@@ -38,7 +38,8 @@ export class Missing {
   survey(window: ReplayWindow, now: number): void {
     this.#giveUp(window, now);
     const end = window.newest;
-    let at = Math.max(this.floor, this.#givenUp);
+    // A peer may begin with any number, and skip as many as it likes: what is below the window is not looked at.
+    let at = Math.max(this.floor, this.#givenUp, window.oldest);
     while (at < end && !window.isFresh(at)) at += 1;
     this.floor = at;
     this.gaps = 0;
