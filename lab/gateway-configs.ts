@@ -27,7 +27,14 @@ export type ConfigOptions = {
   readonly overrides?: Overrides & Readonly<Partial<Record<Side, Overrides>>>;
 };
 
-type Overrides = { readonly gateway?: object; readonly link?: object; readonly tunnel?: object };
+type Overrides = {
+  readonly gateway?: object;
+  /** For every link. */
+  readonly link?: object;
+  /** By the link's name, over that. */
+  readonly links?: Readonly<Record<string, object>>;
+  readonly tunnel?: object;
+};
 
 /** Where a gateway's files are. */
 export type GatewayFiles = {
@@ -85,7 +92,11 @@ export function gatewayConfig(
     links: Object.fromEntries(
       links.map((link) => [
         `link${link.index}`,
-        { ...linkSection(link, side, families, options.declareRates ?? true), ...overrides.link },
+        {
+          ...linkSection(link, side, families, options.declareRates ?? true),
+          ...overrides.link,
+          ...overrides.links?.[`link${link.index}`],
+        },
       ]),
     ),
     tunnels: { [tunnelName]: { ...tunnelSection(links, side, options), ...overrides.tunnel } },

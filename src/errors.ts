@@ -137,6 +137,16 @@ export const errorCatalogue = {
     remedy: 'Look at the modem or the line; the link is dialled again when it is needed.',
     exitStatus: exitStatus.unavailable,
   },
+  BS_LINK_NOT_PROBED: {
+    summary: 'A link has no `probe` in the configuration, so nothing was recorded that could be tried.',
+    remedy: 'Give the link `probe` with `targets` (docs/link-probes.md), and start the daemon anew.',
+    exitStatus: exitStatus.usage,
+  },
+  BS_LINK_UNKNOWN: {
+    summary: 'The running gateway has no link of the name that was given.',
+    remedy: '`backstay status` shows its links.',
+    exitStatus: exitStatus.usage,
+  },
   BS_LINK_UNUSABLE: {
     summary: "A link's socket could not be opened.",
     remedy: 'Check with `ip address` that the interface exists, is up and has the address.',

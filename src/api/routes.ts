@@ -10,12 +10,13 @@ import { BackstayError, type ErrorCode } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type EventQuery, parseEventQuery, selectEvents } from './event-query.ts';
 import { eventStream } from './event-stream.ts';
+import type { LinkSource } from './link-document.ts';
 import type { StatusSource } from './status.ts';
 
 export type ErrorDocument = { error: { code: ErrorCode; message: string; place?: string } };
 export type VersionDocument = { version: string; api: 1 };
 
-export function createRoutes(source: StatusSource, journal: Journal, version: string): Hono {
+export function createRoutes(source: StatusSource & LinkSource, journal: Journal, version: string): Hono {
   const routes = new Hono();
   routes.get('/v1/version', (context) => context.json<VersionDocument>({ version, api: 1 }));
   routes.get('/v1/status', async (context) => context.json(await source.status()));
@@ -24,6 +25,10 @@ export function createRoutes(source: StatusSource, journal: Journal, version: st
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
     return context.body(eventStream(journal, queryOf(context)), 200, headers);
   });
+  routes.get('/v1/links/:name', (context) => context.json(source.explainLink(context.req.param('name'))));
+  routes.get('/v1/links/:name/trial', (context) =>
+    context.json(source.tryLink(context.req.param('name'), context.req.query())),
+  );
   routes.notFound((context) => {
     const place = `${context.req.method} ${context.req.path}`;
     return failure(context, new BackstayError('BS_API_NOT_FOUND', 'There is nothing here.', { place }));
@@ -49,6 +54,14 @@ function failure(context: Context, error: unknown): Response {
 }
 
 function httpStatus(code: ErrorCode): 400 | 404 | 500 {
-  if (code === 'BS_API_BAD_REQUEST') return 400;
-  return code === 'BS_API_NOT_FOUND' ? 404 : 500;
+  switch (code) {
+    case 'BS_API_BAD_REQUEST':
+    case 'BS_LINK_NOT_PROBED':
+      return 400;
+    case 'BS_API_NOT_FOUND':
+    case 'BS_LINK_UNKNOWN':
+      return 404;
+    default:
+      return 500;
+  }
 }

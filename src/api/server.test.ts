@@ -5,6 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { linkFixture, linkSource, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
 import { Journal } from '../journal/journal.ts';
 import { openApiServer } from './server.ts';
@@ -17,7 +18,8 @@ function place(context: TestContext): string {
 
 async function open(context: TestContext, socketPath: string, status = async () => statusFixture) {
   const journal = new Journal();
-  const server = await openApiServer(socketPath, { source: { status }, journal, version: '0.1.0' });
+  const source = { ...linkSource, status };
+  const server = await openApiServer(socketPath, { source, journal, version: '0.1.0' });
   context.after(() => server.close());
   return { journal, server };
 }
@@ -60,6 +62,23 @@ test('status, version and events are served on a socket of mode 0660', async (co
   assert.deepEqual(await json(socketPath, '/v1/events?since=0'), [
     200,
     { entries: journal.since(0), next: 1 },
+  ]);
+});
+
+test('a link is explained, and what is not known of one has a code', async (context) => {
+  const socketPath = place(context);
+  await open(context, socketPath);
+  assert.deepEqual(await json(socketPath, '/v1/links/fibre'), [200, linkFixture]);
+  assert.deepEqual(await json(socketPath, '/v1/links/fibre/trial?retries=4'), [200, trialFixture]);
+  const codes = [];
+  for (const path of ['/v1/links/nothing', '/v1/links/isdn/trial', '/v1/links/fibre/trial?retries=many']) {
+    const [status, document] = await json(socketPath, path);
+    codes.push([status, (document as { error: { code: string } }).error.code]);
+  }
+  assert.deepEqual(codes, [
+    [404, 'BS_LINK_UNKNOWN'],
+    [400, 'BS_LINK_NOT_PROBED'],
+    [400, 'BS_API_BAD_REQUEST'],
   ]);
 });
 

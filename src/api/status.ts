@@ -6,6 +6,8 @@
  * A figure that was never measured is absent.
  */
 
+import type { ProbedTarget } from '../journal/event.ts';
+
 export type Status = {
   /** When this document was made. */
   readonly time: string;
@@ -38,6 +40,23 @@ export type LinkStatus = {
   readonly reason?: string;
   /** Of a link with `use: on-demand` only. */
   readonly onDemand?: OnDemandStatus;
+  /** Of a link with `probe` only. `state` is what the machine sees of the link, this what its probe finds. */
+  readonly probe?: LinkProbeStatus;
+};
+
+export type LinkProbeStatus = {
+  /** `unknown`: no round has ended since the link's interface and address were there. */
+  readonly verdict: 'unknown' | 'up' | 'degraded' | 'down';
+  readonly since: string;
+  /** Of the trouble there is, also while the link is up: `targetDead`, `providerDead` …; docs/link-probes.md has them all. */
+  readonly cause?: string;
+  /** The same in words. */
+  readonly reason?: string;
+  /** 0 to 1, over the last rounds. */
+  readonly lossRatio?: number;
+  readonly delayMillis?: number;
+  /** What they said in the last round. */
+  readonly targets: readonly ProbedTarget[];
 };
 
 export type OnDemandStatus = {

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pcap, tcpFrame, udpFrame } from '../../test/fixtures/capture-bytes.ts';
+import { linkFixture, linkSource, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
 import { openApiServer } from '../api/server.ts';
+import { parseProbeTrial } from '../config/index.ts';
 import { Journal } from '../journal/journal.ts';
 import { encodeMessage } from '../tunnel/control/message-codec.ts';
 import { version } from '../version.ts';
@@ -42,7 +44,7 @@ async function backstay(...words: string[]): Promise<{ status: number; out: stri
 async function daemon(context: TestContext) {
   const socket = join(temporary(context), 'backstay.sock');
   const journal = new Journal();
-  const source = { status: async () => statusFixture };
+  const source = { ...linkSource, status: async () => statusFixture };
   const server = await openApiServer(socket, { source, journal, version });
   context.after(() => server.close());
   return { socket, journal };
@@ -119,6 +121,47 @@ test('the daemon refuses a limit, and its error is shown', async (context) => {
   const { status, error } = await backstay('events', '-n', 'many', '-s', socket);
   assert.equal(status, 2);
   assert.match(error, /^BS_API_BAD_REQUEST limit: /);
+});
+
+test('a link is explained, with 1 as the exit status when it is down, and other settings are tried', async (context) => {
+  const { socket } = await daemon(context);
+  const explained = await backstay('link', 'explain', 'fibre', '-s', socket);
+  assert.equal(explained.status, 1);
+  assert.match(explained.out, /^Link fibre is down for 12 s: the next hop answers, nobody behind it does/);
+  const asJson = await backstay('link', 'explain', 'fibre', '--json', '-s', socket);
+  assert.deepEqual(JSON.parse(asJson.out), linkFixture);
+  const tried = await backstay(
+    'link',
+    'try',
+    'fibre',
+    '--retries',
+    '4',
+    '--hold-most',
+    '9s',
+    '--json',
+    '-s',
+    socket,
+  );
+  assert.deepEqual([tried.status, JSON.parse(tried.out)], [0, trialFixture]);
+});
+
+test('what the daemon does not know of a link is told as its error', async (context) => {
+  const { socket } = await daemon(context);
+  const errorOf = async (...words: string[]) =>
+    (await backstay('link', ...words, '-s', socket)).error.split(' ')[0];
+  assert.equal(await errorOf('explain', 'nothing'), 'BS_LINK_UNKNOWN');
+  assert.equal(await errorOf('try', 'isdn'), 'BS_LINK_NOT_PROBED');
+  assert.equal(await errorOf('try', 'fibre', '--retries', 'many'), 'BS_API_BAD_REQUEST');
+  assert.equal((await backstay('link', 'explain', 'nothing', '-s', socket)).status, 2);
+});
+
+test('every setting that can be tried is an option', async () => {
+  const { out } = await backstay('link', 'try', '--help');
+  assert.deepEqual(parseProbeTrial({ nothing: '1' }), {
+    ok: false,
+    place: 'nothing',
+    message: `There is no such setting, allowed: ${[...out.matchAll(/--([\w-]+) <value>/g)].map(([, name]) => name).join(', ')}.`,
+  });
 });
 
 test('keygen makes a key once, and fingerprint names it', async (context) => {

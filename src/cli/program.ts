@@ -43,6 +43,7 @@ function createProgram(terminal: Terminal, setStatus: (exitStatus: number) => vo
   addDaemonCommands(program, terminal, setStatus);
   addIdentityCommands(program, terminal);
   addReadingCommands(program, terminal);
+  addLinkCommands(program, terminal, setStatus);
   program
     .command('version')
     .description('print the version')
@@ -116,6 +117,55 @@ function addReadingCommands(program: Command, terminal: Terminal): void {
     .option('--json', 'print JSON, one finding per line')
     .action(async (file, options) => (await import('./commands/decode.ts')).decode(file, options, terminal));
 }
+
+function addLinkCommands(
+  program: Command,
+  terminal: Terminal,
+  setStatus: (exitStatus: number) => void,
+): void {
+  const link = program.command('link').description('ask the running gateway about one of its links');
+  link
+    .command('explain')
+    .description('show why a link is up, degraded or down; the exit status is 1 when it is down')
+    .argument('<name>', 'link of the configuration')
+    .option('--json', 'print JSON')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (name, options) =>
+      setStatus(await (await import('./commands/link.ts')).explainLink(name, options, terminal)),
+    );
+  const trial = link
+    .command('try')
+    .description('show how often a link would have been down with other settings, by its recorded rounds')
+    .argument('<name>', 'link of the configuration')
+    .option('--json', 'print JSON')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath);
+  for (const setting of trialSettings) trial.option(`--${setting} <value>`, `\`probe.${setting}\``);
+  trial.action(async (name, options: Record<string, string>) => {
+    const { tryLink } = await import('./commands/link.ts');
+    const { socket = defaultSocketPath, json } = options;
+    const given = trialSettings.flatMap((setting): [string, string][] => {
+      const value = options[setting.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+      return value === undefined ? [] : [[setting, value]];
+    });
+    await tryLink(name, { socket, json: json !== undefined }, Object.fromEntries(given), terminal);
+  });
+}
+
+/** Of a link's `probe`: by these its recorded rounds can be judged anew. */
+const trialSettings = [
+  'rule',
+  'answers',
+  'interval',
+  'retries',
+  'recover',
+  'hold',
+  'hold-most',
+  'calm',
+  'loss-above',
+  'loss-below',
+  'delay-above',
+  'delay-below',
+] as const;
 
 function asBackstayError(error: unknown): BackstayError {
   if (error instanceof BackstayError) return error;

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { linkFixture, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
 import { Journal } from '../journal/journal.ts';
 import { formatEntry } from './event-text.ts';
+import { formatLink, formatTrial } from './link-text.ts';
 import { formatStatus } from './status-text.ts';
 import { colours, noColours } from './terminal.ts';
 
@@ -22,6 +24,19 @@ test('colours change nothing but the colours', () => {
 
 test('a gateway without tunnels says so', () => {
   assert.match(formatStatus({ ...statusFixture, tunnels: [] }, noColours), /No tunnels are configured\.\n$/);
+});
+
+test('a link that is explained, and one that is tried, read as in the golden text', () => {
+  const text = formatLink(linkFixture, noColours) + formatTrial(trialFixture, noColours);
+  assert.equal(text, golden('link.txt'));
+  const coloured = formatLink(linkFixture, colours) + formatTrial(trialFixture, colours);
+  assert.equal(stripVTControlCharacters(coloured), golden('link.txt'));
+});
+
+test('a link that is not probed says so', () => {
+  const { probe: _, ...link } = linkFixture.link;
+  const text = formatLink({ time: linkFixture.time, link }, noColours);
+  assert.match(text, /^Link fibre is up\n.*\n {2}probe +none is configured/);
 });
 
 test('events read as in the golden text', () => {

@@ -34,9 +34,7 @@ function formatLinks(links: readonly LinkStatus[], nowMillis: number, palette: P
   );
   const rows = links.map((link): Cell[] => [
     link.name,
-    link.onDemand === undefined
-      ? paintState(link.state, palette)
-      : paintOnDemand(link.onDemand.state, palette),
+    linkState(link, palette),
     link.interface,
     link.addresses.join(' ') || '-',
     link.nextHops.join(' ') || (link.state === 'up' ? 'on-link' : '-'),
@@ -45,7 +43,18 @@ function formatLinks(links: readonly LinkStatus[], nowMillis: number, palette: P
   return formatColumns([head, ...rows]);
 }
 
-function remarkOn({ onDemand, reason }: LinkStatus, nowMillis: number): string {
+/** What its probe finds, where the machine sees nothing wrong. */
+function linkState({ state, onDemand, probe }: LinkStatus, palette: Palette): Cell {
+  if (state === 'up' && probe !== undefined && probe.verdict !== 'unknown')
+    return paintState(probe.verdict, palette);
+  return onDemand === undefined ? paintState(state, palette) : paintOnDemand(onDemand.state, palette);
+}
+
+function remarkOn({ state, onDemand, reason, probe }: LinkStatus, nowMillis: number): string {
+  if (state === 'up' && probe?.reason !== undefined) {
+    const long = formatMillis(nowMillis - Date.parse(probe.since));
+    return probe.verdict === 'up' ? `(${probe.reason})` : `(for ${long}: ${probe.reason})`;
+  }
   if (onDemand === undefined) return reason === undefined ? '' : `(${reason})`;
   const since = `for ${formatMillis(nowMillis - Date.parse(onDemand.since))}`;
   return onDemand.reason === undefined ? `(${since})` : `(${since}: ${onDemand.reason})`;

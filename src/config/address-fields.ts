@@ -91,6 +91,11 @@ export function networkOrAddress() {
   );
 }
 
+/** Whether packets can be sent to it, also beyond the link's own segment. */
+export function isHost(address: IpAddress): boolean {
+  return specialUse(address, true) === undefined;
+}
+
 type SpecialNetwork = { readonly network: IpPrefix; readonly name: string; readonly onLink?: true };
 
 const specialNetworks: readonly SpecialNetwork[] = [

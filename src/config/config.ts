@@ -44,7 +44,42 @@ export type LinkConfig = {
   readonly mtu: number;
   /** undefined: it is always used. */
   readonly onDemand: OnDemandConfig | undefined;
+  /** undefined: it is not probed. */
+  readonly probe: ProbeConfig | undefined;
 };
+
+export type ProbeConfig = {
+  /** At least one. */
+  readonly targets: readonly ProbeTarget[];
+  /** Which targets must answer. */
+  readonly rule: 'all' | 'most' | 'any';
+  /** Questions per target and round. */
+  readonly count: number;
+  /** How many of them must be answered. */
+  readonly answers: number;
+  /** Between two questions to a target. */
+  readonly everyMillis: number;
+  readonly timeoutMillis: number;
+  /** Between the end of a round and the next. */
+  readonly intervalMillis: number;
+  readonly retries: number;
+  readonly recover: number;
+  readonly holdMillis: number;
+  readonly holdMostMillis: number;
+  readonly calmMillis: number;
+  /** 0 to 1. */
+  readonly lossAbove: number;
+  readonly lossBelow: number;
+  /** undefined: delay does not degrade. */
+  readonly delay: { readonly aboveMillis: number; readonly belowMillis: number } | undefined;
+};
+
+export type ProbeTarget =
+  | { readonly kind: 'icmp'; readonly address: IpAddress }
+  | { readonly kind: 'tcp'; readonly place: Endpoint }
+  | { readonly kind: 'dns'; readonly server: Endpoint; readonly name: string }
+  | { readonly kind: 'http'; readonly place: Endpoint; readonly path: string }
+  | { readonly kind: 'neighbour' };
 
 export type OnDemandConfig = {
   /** The program's absolute path and its arguments. */

@@ -26,6 +26,14 @@ import {
 } from './network-checks.ts';
 import { familiesOfPaths, mtuForIpv6 } from './path-checks.ts';
 import {
+  answersOfCount,
+  familiesOfTargets,
+  kindOfTarget,
+  ownTargets,
+  probeThresholds,
+  sameTarget,
+} from './probe-checks.ts';
+import {
   carriesNothing,
   interfaceTaken,
   peerIsSelf,
@@ -63,4 +71,10 @@ export const crossChecks: readonly CrossCheck[] = [
   thresholdsInOrder,
   portsOfProtocol,
   familiesOfTraffic,
+  kindOfTarget,
+  sameTarget,
+  ownTargets,
+  familiesOfTargets,
+  answersOfCount,
+  probeThresholds,
 ];

@@ -10,10 +10,11 @@ import { z } from 'zod';
 import type { PortRange } from '../network/filter-rule.ts';
 import type { Endpoint, IpAddress, IpPrefix } from '../network/ip-address.ts';
 import type { ParsedFilter } from './filter-section.ts';
+import type { HttpPlace } from './probe-section.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import { childSchema, coreOf, peel } from './schema-shape.ts';
 
-type Leaf = string | number | boolean | undefined | IpAddress | IpPrefix | Endpoint | PortRange;
+type Leaf = string | number | boolean | undefined | IpAddress | IpPrefix | Endpoint | PortRange | HttpPlace;
 
 export type Draft<Parsed> = Parsed extends Leaf
   ? Parsed | undefined

@@ -14,8 +14,11 @@ export type {
   LinkConfig,
   OnDemandConfig,
   PeerConfig,
+  ProbeConfig,
+  ProbeTarget,
   TrafficRule,
   TunnelConfig,
 } from './config.ts';
 export { formatMistake, type Mistake } from './mistake.ts';
+export { parseProbeTrial } from './probe-trial.ts';
 export type { ConfigInput } from './schema.ts';

@@ -6,6 +6,7 @@ import { encapsulations } from './config.ts';
 import { autoOrPerFamily } from './list-fields.ts';
 import { givenName, interfaceName } from './name-fields.ts';
 import { onDemandSchema } from './on-demand-section.ts';
+import { probeSchema } from './probe-section.ts';
 import { duration, rate, wholeNumber } from './quantity-fields.ts';
 import { choice } from './text-field.ts';
 import { wrongValue } from './wording.ts';
@@ -72,6 +73,10 @@ export const linkSchema = z.strictObject(
       }),
     'on-demand': onDemandSchema.optional().meta({
       description: 'How a link with `use: on-demand` is brought up and hung up.',
+    }),
+    probe: probeSchema.optional().meta({
+      description: 'By whom it is found out whether the link works, and when it counts as down or degraded.',
+      shownDefault: 'none: the link is not probed',
     }),
   },
   { error: (issue) => wrongValue(issue.input, 'a map with at least interface') },

@@ -10,6 +10,7 @@ import { resolveClass } from './class-section.ts';
 import type { Config, DemandConfig, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
 import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
+import { resolveProbe } from './resolve-probe.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
 export function resolveConfig(parsed: ParsedConfig): Config {
@@ -38,13 +39,14 @@ export function automaticMtu(smallestLinkMtu: number): number {
 }
 
 function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
-  const { rate, keepalive, use, 'on-demand': onDemand, ...rest } = parsed;
+  const { rate, keepalive, use, 'on-demand': onDemand, probe, ...rest } = parsed;
   return {
     name,
     ...rest,
     rateBps: rate,
     keepaliveMillis: keepalive,
     onDemand: use === 'always' ? undefined : onDemand && resolveOnDemand(onDemand),
+    probe: probe && resolveProbe(probe),
   };
 }
 

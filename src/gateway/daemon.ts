@@ -75,8 +75,7 @@ async function serveUntil(
   try {
     gateway = new Gateway({ ...parts, worker });
     const running = gateway;
-    const source = { status: () => running.status() };
-    const api = await openApiServer(config.gateway.socket, { source, journal, version });
+    const api = await openApiServer(config.gateway.socket, { source: running, journal, version });
     try {
       record(startedEvent(config));
       await gateway.start();

@@ -8,7 +8,8 @@
  * after the other; changes that come meanwhile make one more look.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../api/status.ts';
+import type { LinkDocument, TrialDocument } from '../api/link-document.ts';
+import type { LinkStatus, Status } from '../api/status.ts';
 import type { WorkerEvent } from '../dataplane/protocol.ts';
 import { BackstayError } from '../errors.ts';
 import { closeFd } from '../linux/file-descriptor.ts';
@@ -25,6 +26,8 @@ import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
 import { FilterCounter } from './filter-counter.ts';
 import { HostileWatch } from './hostile-watch.ts';
+import { explainLink, tryLink } from './link-explanation.ts';
+import { LinkProbes } from './link-probes.ts';
 import { LinkSockets } from './link-sockets.ts';
 import { Links, type UsableFamily } from './links.ts';
 import { LookPace } from './look-pace.ts';
@@ -47,6 +50,7 @@ export class Gateway {
   readonly #context: GatewayContext;
   readonly #links: Links;
   readonly #sockets: LinkSockets;
+  readonly #probes: LinkProbes;
   readonly #devices: TunnelDevices;
   readonly #tunnels: Tunnel[] = [];
   readonly #diallers = new Map<Tunnel, Dialler>();
@@ -70,6 +74,7 @@ export class Gateway {
     this.#context = context;
     this.#links = new Links(context.config.links, context.record);
     this.#sockets = new LinkSockets(context);
+    this.#probes = new LinkProbes(context, this.#links);
     this.#devices = new TunnelDevices(context.config.tunnels);
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);
@@ -104,6 +109,7 @@ export class Gateway {
     this.#stopping = true;
     this.#onDemand.pause();
     this.#hostileWatch.close();
+    this.#probes.close();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
     await this.#looking;
@@ -122,8 +128,21 @@ export class Gateway {
 
   async status(): Promise<Status> {
     const counts = await this.#filterCounter.read();
-    const links = this.#onDemand.complete(this.#links.status(this.#sockets.troubles()));
+    const links = this.#linkStatus();
     return composeStatus(this.#context, this.#startedAt, links, this.#tunnels, counts);
+  }
+
+  explainLink(name: string): LinkDocument {
+    return explainLink(name, this.#linkStatus(), this.#probes.get(name));
+  }
+
+  tryLink(name: string, words: Readonly<Record<string, string>>): TrialDocument {
+    return tryLink(name, words, this.#linkStatus(), this.#probes.get(name));
+  }
+
+  #linkStatus(): LinkStatus[] {
+    const links = this.#links.status(this.#sockets.troubles());
+    return this.#probes.complete(this.#onDemand.complete(links));
   }
 
   workerEvent(event: WorkerEvent): void {
@@ -212,16 +231,26 @@ export class Gateway {
     const families = this.#usedFamilies();
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
+    const unprobed = this.#probeLinks();
     this.#pace.looked(monotonicMillis(), applied.changes.length + changed.size > 0);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
     for (const dialler of this.#diallers.values()) dialler.linksChanged();
     const unfinished = [
       ...lost,
       ...applied.failures,
+      ...unprobed,
       ...this.#sockets.failures(),
       ...this.#listeners.failures(),
     ];
     this.#lookAgainIn(unfinished.length === 0 ? REVIEW_MILLIS : RETRY_MILLIS);
+  }
+
+  /** All links, also those that no tunnel uses. @returns what can't be probed */
+  #probeLinks(): NetworkFailure[] {
+    if (this.#stopping) return [];
+    const failures = this.#probes.adjust(this.#links.families());
+    this.#journal.trouble('link probes', failures.map(failureLine));
+    return failures;
   }
 
   /** Devices that somebody deleted are made again. @returns what could not be */

@@ -4,6 +4,7 @@
  */
 
 import { describeDial, describeHangUp } from './describe-demand.ts';
+import { describeLoad, describeProbe, describeTargets } from './describe-probe.ts';
 import type { JournalEvent, PathEvidence } from './event.ts';
 import { formatMillis, formatRate, plural } from './quantity.ts';
 import { nameSubject } from './subject.ts';
@@ -38,11 +39,18 @@ function predicate(event: JournalEvent): string {
     case 'hostileInput':
       return `dropped input that is not from its peers: ${counts(event.evidence.counts)}`;
     case 'linkUp': {
-      const { interface: device, addresses, nextHops } = event.evidence;
+      const { interface: device, addresses, nextHops, probe } = event.evidence;
+      if (probe !== undefined) return `is up again ${describeProbe(probe)} (${device})`;
       return `is up: ${list(addresses, 'no address')} on ${device}, next hop ${list(nextHops, 'none (on-link)')}`;
     }
-    case 'linkDown':
-      return `is down: ${event.evidence.reason} (${event.evidence.interface})`;
+    case 'linkDown': {
+      const { interface: device, reason, probe } = event.evidence;
+      return `is down: ${reason} (${device})${probe === undefined ? '' : `: ${describeTargets(probe)}`}`;
+    }
+    case 'linkDegraded': {
+      const { interface: device, reason, probe } = event.evidence;
+      return `is degraded: ${reason} (${device})${describeLoad(probe)}`;
+    }
     case 'linkChanged': {
       const { what, before, after } = event.evidence;
       const thing = what === 'addresses' ? 'addresses' : 'next hops';

@@ -41,6 +41,47 @@ export type HangUpEvidence = { readonly upMillis?: number } & (
   | { readonly reason: 'hours' | 'unneeded' | 'failed' | 'stopping' }
 );
 
+/** One who was asked whether a link works, and what he said in the round that decided. */
+export type ProbedTarget = {
+  /** `icmp 192.0.2.1`, `tcp 198.51.100.1:443`, `dns …`, `http …`, `neighbour next-hop`. */
+  readonly target: string;
+  readonly sent: number;
+  readonly answered: number;
+  /** The median of this round's answers. */
+  readonly delayMillis?: number;
+  /** Why it could not be asked, or what it said instead. */
+  readonly reason?: string;
+  /** What the other links hear of it, where they ask it too. */
+  readonly elsewhere?: 'answers' | 'silent';
+};
+
+/** The figures that a verdict over a probed link was made from. */
+export type ProbeEvidence = {
+  /** docs/link-probes.md has what each means. */
+  readonly cause?:
+    | 'targetDead'
+    | 'peerDead'
+    | 'providerDead'
+    | 'linkDead'
+    | 'noAnswer'
+    | 'overloaded'
+    | 'lossy'
+    | 'slow';
+  readonly rule: 'all' | 'most' | 'any';
+  /** So many of this kind in a row: bad ones of a link that goes down, otherwise good ones. */
+  readonly rounds: number;
+  /** How long the verdict before had stood. */
+  readonly afterMillis: number;
+  /** How long the link must be good before it is up again; of one that is up, what it had to be. */
+  readonly holdMillis: number;
+  readonly targets: readonly ProbedTarget[];
+  /** 0 to 1, over the last rounds. */
+  readonly lossRatio?: number;
+  readonly delayMillis?: number;
+  /** What the link itself carried during the round. */
+  readonly loadBps?: number;
+};
+
 type Happening<Kind extends string, Subject, Evidence> = {
   readonly kind: Kind;
   readonly subject: Subject;
@@ -66,9 +107,17 @@ type LinkHappening =
   | Happening<
       'linkUp',
       LinkSubject,
-      { interface: string; addresses: readonly string[]; nextHops: readonly string[] }
+      {
+        interface: string;
+        addresses: readonly string[];
+        nextHops: readonly string[];
+        /** It was up as far as the machine can see, and is up again by its probe. */
+        probe?: ProbeEvidence;
+      }
     >
-  | Happening<'linkDown', LinkSubject, { interface: string; reason: string }>
+  /** With `probe`: its interface is there, but its probe fails. */
+  | Happening<'linkDown', LinkSubject, { interface: string; reason: string; probe?: ProbeEvidence }>
+  | Happening<'linkDegraded', LinkSubject, { interface: string; reason: string; probe: ProbeEvidence }>
   | Happening<
       'linkChanged',
       LinkSubject,
@@ -147,6 +196,7 @@ export const eventCatalogue = {
   diskTrouble: { severity: 'alarm', fromStrangers: false },
   hostileInput: { severity: 'warning', fromStrangers: true },
   linkChanged: { severity: 'notice', fromStrangers: false },
+  linkDegraded: { severity: 'warning', fromStrangers: false },
   linkDialFailed: { severity: 'warning', fromStrangers: false },
   linkDialled: { severity: 'notice', fromStrangers: false },
   linkDown: { severity: 'warning', fromStrangers: false },

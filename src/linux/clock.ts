@@ -12,6 +12,7 @@ import { bind } from './ffi.ts';
 const clockGettime = bind<(clock: number, time: number) => number>(
   'int clock_gettime(int clock, uintptr_t time)',
 );
+const CLOCK_REALTIME = 0;
 const CLOCK_MONOTONIC = 1;
 
 /** `struct timespec`: seconds and nanoseconds, eight bytes each; the low halves are enough for 136 years. */
@@ -32,6 +33,12 @@ export function monotonicMicros(): number {
   clockGettime(CLOCK_MONOTONIC, timeAddress);
   const seconds = data.getUint32(time, true) - firstSecond;
   return BEGIN + seconds * 1_000_000 + ((data.getUint32(time + 8, true) / 1000) | 0);
+}
+
+/** The wall clock, as the kernel stamps packets with it: milliseconds since 1970, with their fractions. */
+export function wallMillis(): number {
+  clockGettime(CLOCK_REALTIME, timeAddress);
+  return data.getUint32(time, true) * 1000 + data.getUint32(time + 8, true) / 1e6;
 }
 
 /**

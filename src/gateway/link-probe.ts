@@ -1,0 +1,124 @@
+/**
+ * One link that is probed: its driver while it has a way out, its verdict, and its history.
+ *
+ * Contract: `adjust` takes the way that the link has now, or none. Failures are remembered when the way comes and goes, the
+ * verdict is not: another address may be another line.
+ */
+import type { LinkConfig, ProbeConfig } from '../config/index.ts';
+import { LinkVerdict, type VerdictChange, type VerdictStanding } from '../link/link-verdict.ts';
+import type { AskedTarget, ProbeRound } from '../link/probe-round.ts';
+import { addressOf, askedTargets, formatTarget } from '../link/probe-target.ts';
+import { type RecordedRound, RoundHistory } from '../link/round-history.ts';
+import { type Replay, replayRounds } from '../link/verdict-replay.ts';
+import type { ProbeWay } from '../linux/probe-socket.ts';
+import { monotonicMillis } from './context.ts';
+import { ProbeDriver } from './probe-driver.ts';
+
+/** For `link explain`; the journal has them all. */
+const KEPT_CHANGES = 20;
+
+export type ProbedLink = LinkConfig & { readonly probe: ProbeConfig };
+
+export type LinkProbeParts = {
+  readonly config: ProbedLink;
+  /** Addresses of the tunnels' peers. */
+  readonly peers: ReadonlySet<string>;
+  /** Whether a target answers over other links; undefined where none asks it. */
+  readonly elsewhere: (link: string, target: string) => 'answers' | 'silent' | undefined;
+  readonly changed: (link: LinkProbe, change: VerdictChange) => void;
+};
+
+export class LinkProbe {
+  readonly config: ProbedLink;
+  /** Names of who is asked, in the order of a round's targets. */
+  readonly targets: readonly string[];
+  readonly #parts: LinkProbeParts;
+  readonly #addresses: readonly (string | undefined)[];
+  readonly #verdict: LinkVerdict;
+  readonly #history = new RoundHistory();
+  #changes: VerdictChange[] = [];
+  #driver: ProbeDriver | undefined;
+  #way = '';
+
+  constructor(parts: LinkProbeParts) {
+    this.#parts = parts;
+    this.config = parts.config;
+    const asked = askedTargets(parts.config.probe);
+    this.targets = asked.map(formatTarget);
+    this.#addresses = asked.map(addressOf);
+    this.#verdict = new LinkVerdict(parts.config.probe, parts.config.rateBps, monotonicMillis());
+  }
+
+  /** @throws BackstayError when the way can't be probed; the next `adjust` tries again */
+  adjust(way: ProbeWay | undefined): void {
+    const wanted = way === undefined ? '' : JSON.stringify(way, identifying);
+    if (wanted === this.#way) return;
+    this.close();
+    if (way === undefined) return;
+    this.#driver = new ProbeDriver(way, this.config.probe, (round) => this.#roundEnded(round));
+    this.#way = wanted;
+  }
+
+  close(): void {
+    if (this.#driver === undefined) return;
+    this.#driver.close();
+    this.#driver = undefined;
+    this.#way = '';
+    this.#verdict.reset(monotonicMillis());
+    this.#history.gap();
+  }
+
+  get isProbing(): boolean {
+    return this.#driver !== undefined;
+  }
+
+  get standing(): VerdictStanding {
+    return this.#verdict.standing(monotonicMillis());
+  }
+
+  /** Oldest first. */
+  get changes(): readonly VerdictChange[] {
+    return this.#changes;
+  }
+
+  rounds(limit?: number): readonly RecordedRound[] {
+    return this.#history.newest(limit);
+  }
+
+  /** What the last round heard of a target; undefined when it was not asked. */
+  hears(target: string): boolean | undefined {
+    const [last] = this.#history.newest(1);
+    const asked = this.isProbing ? last?.targets[this.targets.indexOf(target)] : undefined;
+    return asked === undefined || asked.sent === 0 ? undefined : asked.delaysMillis.length > 0;
+  }
+
+  replay(settings: Partial<ProbeConfig>): Replay {
+    return replayRounds(this.rounds(), { ...this.config.probe, ...settings }, this.config.rateBps);
+  }
+
+  #roundEnded(plain: ProbeRound): void {
+    const round = { ...plain, targets: plain.targets.map((target, index) => this.#placed(target, index)) };
+    this.#history.add(round);
+    const change = this.#verdict.roundEnded(round);
+    if (change === undefined) return;
+    this.#changes = [...this.#changes.slice(1 - KEPT_CHANGES), change];
+    this.#parts.changed(this, change);
+  }
+
+  /** With what is known of the target beyond this link. */
+  #placed(target: AskedTarget, index: number): AskedTarget {
+    const address = this.#addresses[index];
+    if (address === undefined) return target;
+    const elsewhere = this.#parts.elsewhere(this.config.name, this.targets[index] ?? '');
+    return {
+      ...target,
+      ...(elsewhere !== undefined && { elsewhere }),
+      ...(this.#parts.peers.has(address) && { isPeer: true }),
+    };
+  }
+}
+
+/** Bytes of addresses say what their texts say. */
+function identifying(key: string, value: unknown): unknown {
+  return key === 'bytes' ? undefined : value;
+}

@@ -1,0 +1,196 @@
+/** Probers of every kind through the real kernel, over the loopback interface of a network of the test's own. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { after, before, describe, it, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProbeTarget } from '../config/index.ts';
+import { type IpAddress, parseIpAddress } from '../network/ip-address.ts';
+import { openProber } from './open-prober.ts';
+import { enterPrivateNetwork } from './private-network.ts';
+import type { ProbeWay } from './probe-socket.ts';
+import { PendingQuestions, type ProbeAnswer, type Prober } from './prober.ts';
+
+const root = process.getuid?.() === 0;
+const options = { skip: !root && 'binding to an interface needs root' };
+if (root) {
+  enterPrivateNetwork();
+  execFileSync('ip', ['link', 'set', 'lo', 'up']);
+}
+
+const address = (text: string): IpAddress => parseIpAddress(text) ?? assert.fail(text);
+const [four, six] = [address('127.0.0.1'), address('::1')];
+const way: ProbeWay = {
+  interface: 'lo',
+  interfaceIndex: 1,
+  mark: 7,
+  families: [
+    { family: 4, address: four, gateway: address('127.0.0.9') },
+    { family: 6, address: six, gateway: undefined },
+  ],
+};
+const TIMEOUT_MILLIS = 300;
+
+async function answersOf(prober: Prober, wanted: number): Promise<ProbeAnswer[]> {
+  const answers: ProbeAnswer[] = [];
+  const deadline = performance.now() + TIMEOUT_MILLIS + 200;
+  while (answers.length < wanted && performance.now() < deadline) {
+    await sleep(5);
+    answers.push(...prober.collect());
+  }
+  return answers;
+}
+
+async function probe(target: ProbeTarget, questions = [1, 2, 65_535]): Promise<ProbeAnswer[]> {
+  const prober = openProber(way, target, TIMEOUT_MILLIS);
+  try {
+    for (const question of questions) assert.equal(prober.ask(question), 'asked');
+    return (await answersOf(prober, questions.length)).toSorted(
+      (one, other) => one.question - other.question,
+    );
+  } finally {
+    prober.close();
+  }
+}
+
+function assertAnswered(answers: readonly ProbeAnswer[]): void {
+  assert.deepEqual(
+    answers.map(({ question }) => question),
+    [1, 2, 65_535],
+  );
+  for (const answer of answers)
+    assert.ok(
+      'delayMillis' in answer && answer.delayMillis >= 0 && answer.delayMillis < 100,
+      JSON.stringify(answer),
+    );
+}
+
+describe('probers', options, () => {
+  const tcp = createServer((socket) => socket.on('error', () => {}).end());
+  const http = createHttpServer((request, answer) =>
+    answer.writeHead(request.url === '/alive' ? 200 : 302).end(),
+  );
+  const dns = createSocket('udp4');
+  let code = 0x8180;
+  const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
+  before(async () => {
+    dns.on('message', (message, { port }) => {
+      // First a stranger's, with another number: it must not count.
+      const forged = Buffer.from(message);
+      forged.writeUInt16BE(message.readUInt16BE(0) ^ 1, 0);
+      const answer = Buffer.from(message);
+      for (const bytes of [forged, answer]) bytes.writeUInt16BE(code, 2);
+      dns.send(forged, port, '127.0.0.1', () => dns.send(answer, port, '127.0.0.1'));
+    });
+    await new Promise<void>((done) => tcp.listen(0, '127.0.0.1', done));
+    await new Promise<void>((done) => http.listen(0, '::1', done));
+    await new Promise<void>((done) => dns.bind(0, '127.0.0.1', done));
+  });
+  after(() => {
+    tcp.close();
+    http.close();
+    dns.close();
+  });
+
+  for (const target of [four, six])
+    it(`get echoes from ${target.text}`, async () =>
+      assertAnswered(await probe({ kind: 'icmp', address: target })));
+
+  it('do not take the echoes of each other for theirs', async () => {
+    const target = { kind: 'icmp', address: four } as const;
+    const [asking, other] = [
+      openProber(way, target, TIMEOUT_MILLIS),
+      openProber(way, target, TIMEOUT_MILLIS),
+    ];
+    asking.ask(5);
+    assert.equal((await answersOf(asking, 1)).length, 1);
+    assert.deepEqual(other.collect(), []);
+    asking.close();
+    other.close();
+  });
+
+  it('connect, and count a refusal as an answer', async () => {
+    assertAnswered(await probe({ kind: 'tcp', place: { address: four, port: portOf(tcp) } }));
+    assertAnswered(await probe({ kind: 'tcp', place: { address: four, port: 1 } }));
+  });
+
+  it('fetch pages, of which only a good status counts', async () => {
+    const place = { address: six, port: portOf(http) };
+    assertAnswered(await probe({ kind: 'http', place, path: '/alive' }));
+    assert.deepEqual(await probe({ kind: 'http', place, path: '/portal' }, [1]), [
+      { question: 1, failure: 'HTTP status 302' },
+    ]);
+    assert.deepEqual(await probe({ kind: 'http', place: { address: six, port: 1 }, path: '/' }, [1]), [
+      { question: 1, failure: 'ECONNREFUSED' },
+    ]);
+  });
+
+  it('ask a name server, and believe nobody else', async () => {
+    const target = {
+      kind: 'dns',
+      server: { address: four, port: portOf(dns) },
+      name: 'example.org',
+    } as const;
+    assertAnswered(await probe(target));
+    code = 0x8182;
+    assert.deepEqual(await probe(target, [1]), [{ question: 1, failure: 'DNS code 2' }]);
+  });
+
+  it('have no next hop to ask where the interface knows none', () => {
+    const prober = openProber(way, { kind: 'neighbour' }, TIMEOUT_MILLIS);
+    assert.equal(prober.ask(1), 'absent');
+    prober.close();
+  });
+
+  it('say why a question cannot be asked', async () => {
+    const target = { kind: 'icmp', address: address('2001:db8::1') } as const;
+    assert.deepEqual(await probe(target, [1]), [{ question: 1, failure: 'ENETUNREACH' }]);
+  });
+
+  it('refuse a way that is not there', () => {
+    const target = { kind: 'icmp', address: four } as const;
+    assert.throws(() => openProber({ ...way, interface: 'no-such-one' }, target, 100), {
+      code: 'BS_LINK_UNUSABLE',
+    });
+    const families = [{ family: 4, address: address('192.0.2.7'), gateway: undefined }] as const;
+    assert.throws(() => openProber({ ...way, families }, target, 100), { code: 'BS_ADDRESS_UNAVAILABLE' });
+  });
+
+  it('leave no descriptor open, whether they were answered or not', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    await probe({ kind: 'tcp', place: { address: four, port: portOf(tcp) } });
+    await probe({ kind: 'dns', server: { address: four, port: 9 }, name: 'a' }, [1, 2]);
+    const silent = createSocket('udp4');
+    await new Promise<void>((done) => silent.bind(0, '127.0.0.1', done));
+    const place = { address: four, port: (silent.address() as AddressInfo).port };
+    const prober = openProber(way, { kind: 'dns', server: place, name: 'a' }, 50);
+    for (const question of [1, 2, 3]) prober.ask(question);
+    await sleep(80);
+    prober.collect();
+    assert.equal(open() - before, 1, 'the silent server only: what is too late is closed');
+    prober.ask(4);
+    prober.close();
+    await new Promise<void>((done) => silent.close(done));
+    await sleep(20);
+    assert.ok(open() <= before);
+  });
+});
+
+test('a delay that cannot be is not believed: the wall clock was set', () => {
+  const pending = new PendingQuestions<undefined>(1_000);
+  pending.add(1, undefined);
+  pending.add(2, undefined);
+  for (const [question, stamp] of [
+    [1, Date.now() - 3_600_000],
+    [2, Date.now() + 3_600_000],
+  ] as const) {
+    const [answer] = pending.answer(question, stamp);
+    assert.ok(
+      answer !== undefined && 'delayMillis' in answer && answer.delayMillis >= 0 && answer.delayMillis < 100,
+    );
+  }
+});
