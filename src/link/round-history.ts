@@ -31,6 +31,6 @@ export class RoundHistory {
   }
 
   newest(limit: number = mostRounds): readonly RecordedRound[] {
-    return this.#rounds.slice(-Math.min(limit, mostRounds));
+    return this.#rounds.slice(-limit);
   }
 }

@@ -75,6 +75,7 @@ test('the record is bounded, keeps the newest, and marks what came after a gap',
   for (let index = 0; index < 2 * mostRounds; index++) record.add(roundOf(good, index));
   record.gap();
   record.add(roundOf(good, -1));
+  assert.ok(record.newest(Number.POSITIVE_INFINITY).length < 1.1 * mostRounds, 'no more is kept');
   const rounds = record.newest();
   assert.equal(rounds.length, mostRounds);
   assert.deepEqual([rounds.at(-1)?.isAfterGap, rounds.at(-2)?.startedAtMillis], [true, 2 * mostRounds - 1]);

@@ -19,6 +19,7 @@ import { bind } from './ffi.ts';
 import { closeFd } from './file-descriptor.ts';
 import {
   check,
+  discardAll,
   openProbeSocket,
   type ProbeWay,
   prepareReceiving,
@@ -93,6 +94,8 @@ class NeighbourProber implements Prober {
   }
 
   ask(question: number): 'asked' {
+    // Everybody's questions on this segment come here, and nobody has looked since the last round.
+    if (this.#pending.newest === undefined) discardAll(this.#fd);
     this.#pending.add(question, undefined);
     const failure = sendBytes(this.#fd, this.#question.bytes, this.#question.to);
     if (failure !== undefined) this.#pending.fail(question, failure);

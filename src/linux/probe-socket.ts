@@ -41,6 +41,9 @@ const MSG_NOSIGNAL = 0x4000;
 /** Some dozens of answers; a flood of them must not fill the memory. */
 const RECEIVE_BUFFER_BYTES = 64 * 1024;
 
+/** More small packets than the receive buffer holds. */
+const MOST_DISCARDED = 512;
+
 /** By which link a probe leaves. */
 export type ProbeWay = {
   readonly interface: string;
@@ -155,6 +158,15 @@ export function receiveAll(fd: number): { received: Received[]; errors: string[]
     received.push(whatCame(length));
   }
   return { received, errors };
+}
+
+/** Throws away what came while nobody asked, lest there be no room for the answer. */
+export function discardAll(fd: number): void {
+  for (let count = 0; count < MOST_DISCARDED; count++) {
+    arena.setSize(message + 8, 128);
+    arena.setSize(message + 40, 256);
+    if (receiveMessage(fd, arena.address + message, MSG_DONTWAIT) < 0) return;
+  }
 }
 
 function whatCame(length: number): Received {

@@ -1,8 +1,8 @@
 /** Probers of every kind through the real kernel, over the loopback interface of a network of the test's own. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, it, test } from 'node:test';
@@ -145,6 +145,21 @@ describe('probers', options, () => {
     prober.close();
   });
 
+  it('count what came in time, though nobody looked for long', async () => {
+    for (const target of [
+      { kind: 'icmp', address: four },
+      { kind: 'tcp', place: { address: four, port: portOf(tcp) } },
+    ] as const) {
+      const prober = openProber(way, target, TIMEOUT_MILLIS);
+      prober.ask(1);
+      // As a daemon that was stopped and goes on.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MILLIS + 100);
+      const [answer] = prober.collect();
+      assert.ok(answer !== undefined && 'delayMillis' in answer && answer.delayMillis < 100, target.kind);
+      prober.close();
+    }
+  });
+
   it('say why a question cannot be asked', async () => {
     const target = { kind: 'icmp', address: address('2001:db8::1') } as const;
     assert.deepEqual(await probe(target, [1]), [{ question: 1, failure: 'ENETUNREACH' }]);
@@ -179,6 +194,87 @@ describe('probers', options, () => {
     assert.ok(open() <= before);
   });
 });
+
+describe('the next hop', options, () => {
+  let neighbour: ChildProcess;
+  let ways: Record<4 | 6, ProbeWay>;
+  const inside = (...words: string[]) => ['-t', String(neighbour.pid), '-n', ...words];
+  before(async () => {
+    neighbour = spawn('unshare', ['-n', 'sleep', '60']);
+    // The namespace is there when its loopback is another than ours.
+    await until(() =>
+      execFileSync('nsenter', inside('ip', '-o', 'link'))
+        .toString()
+        .includes('state DOWN'),
+    );
+    const ip = (words: string) => execFileSync('ip', words.split(' '));
+    ip(`link add seg0 type veth peer name seg0 netns ${neighbour.pid}`);
+    for (const words of [
+      'addr add 10.9.0.1/24 dev seg0',
+      'addr add fd09::1/64 dev seg0 nodad',
+      'link set seg0 up',
+    ])
+      ip(words);
+    for (const words of [
+      'addr add 10.9.0.2/24 dev seg0',
+      'addr add fd09::2/64 dev seg0 nodad',
+      'link set seg0 up',
+    ])
+      execFileSync('nsenter', inside('ip', ...words.split(' ')));
+    const interfaceIndex = Number(
+      readFileSync('/proc/net/dev_mcast', 'latin1').match(/^(\d+)\s+seg0\s/m)?.[1],
+    );
+    const base = { interface: 'seg0', interfaceIndex, mark: 7 };
+    ways = {
+      4: { ...base, families: [{ family: 4, address: address('10.9.0.1'), gateway: address('10.9.0.2') }] },
+      6: { ...base, families: [{ family: 6, address: address('fd09::1'), gateway: address('fd09::2') }] },
+    };
+  });
+  after(() => {
+    execFileSync('ip', ['link', 'del', 'seg0']);
+    neighbour.kill();
+  });
+
+  for (const family of [4, 6] as const) {
+    it(`answers, and only while it is there (IPv${family})`, async () => {
+      const prober = openProber(ways[family], { kind: 'neighbour' }, TIMEOUT_MILLIS);
+      await until(() => {
+        prober.ask(0);
+        return prober.collect().length > 0;
+      });
+      prober.ask(1);
+      const [answer] = await answersOf(prober, 1);
+      assert.ok(answer !== undefined && 'delayMillis' in answer && answer.question === 1);
+      execFileSync('nsenter', inside('ip', 'addr', 'flush', 'dev', 'seg0'));
+      prober.ask(2);
+      assert.deepEqual(await answersOf(prober, 1), []);
+      prober.close();
+      for (const words of ['10.9.0.2/24 dev seg0', 'fd09::2/64 dev seg0 nodad'])
+        execFileSync('nsenter', inside('ip', 'addr', 'replace', ...words.split(' ')));
+    });
+  }
+
+  it('is heard however much others have asked meanwhile', async () => {
+    const prober = openProber(ways[4], { kind: 'neighbour' }, TIMEOUT_MILLIS);
+    // A segment full of questions to others: more than the socket keeps.
+    const script = `
+      import { spawnSync } from 'node:child_process';
+      for (let host = 3; host < 250; host++) spawnSync('ping', ['-c1', '-W0.001', '10.9.0.' + host]);`;
+    const asking = spawn('nsenter', inside(process.execPath, '--input-type=module', '-e', script));
+    await new Promise((done) => asking.once('exit', done));
+    prober.ask(1);
+    assert.equal((await answersOf(prober, 1)).length, 1);
+    prober.close();
+  });
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!isSo()) {
+    assert.ok(performance.now() < deadline, 'it takes too long');
+    await sleep(20);
+  }
+}
 
 test('a delay that cannot be is not believed: the wall clock was set', () => {
   const pending = new PendingQuestions<undefined>(1_000);
