@@ -9,7 +9,12 @@
 import type { Arena } from '../linux/arena.ts';
 import { ESP_PAYLOAD_OFFSET, ESP_TAG_LENGTH, ESP_TRAILER_LENGTH } from '../tunnel/esp/format.ts';
 import { BASE_SIZE } from '../tunnel/path/mtu-search.ts';
-import { REPORT_HEADER_LENGTH, type ReportHeader, writeReportHeader } from '../tunnel/path/report.ts';
+import {
+  openReportHeader,
+  REPORT_HEADER_LENGTH,
+  type ReportHeader,
+  writeReportHeader,
+} from '../tunnel/path/report.ts';
 import { LONGEST_OWN, type Outbound } from './outbound.ts';
 import { outerHeaders, type PlanePath, sealedLimit, type TunnelPlane } from './tunnel-plane.ts';
 
@@ -25,21 +30,13 @@ export class PathSizes {
   readonly #outbound: Outbound;
   readonly #listener: SizeListener;
   readonly #buffer: number;
-  readonly #header: ReportHeader = {
-    answerAtOnce: false,
-    trial: false,
-    size: true,
-    path: 0,
-    number: 0,
-    stamp: 0,
-    echo: 0,
-    held: 0,
-  };
+  readonly #header = openReportHeader();
 
   constructor(arena: Arena, outbound: Outbound, listener: SizeListener) {
     this.#arena = arena;
     this.#outbound = outbound;
     this.#listener = listener;
+    this.#header.size = true;
     // Nobody writes behind the header: what pads a probe stays zero.
     this.#buffer = arena.reserve(LONGEST_OWN);
   }

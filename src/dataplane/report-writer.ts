@@ -8,11 +8,11 @@ import type { Arena } from '../linux/arena.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
 import {
+  openReceptionRecord,
+  openReportHeader,
   RECORD_LENGTH,
   REPORT_HEADER_LENGTH,
   REPORT_LONGEST,
-  type ReceptionRecord,
-  type ReportHeader,
   recordOffset,
   writeGaps,
   writeRecord,
@@ -26,24 +26,8 @@ export class ReportWriter {
   readonly #arena: Arena;
   readonly #outbound: Outbound;
   readonly #buffer: number;
-  readonly #header: ReportHeader = {
-    answerAtOnce: false,
-    trial: false,
-    size: false,
-    path: 0,
-    number: 0,
-    stamp: 0,
-    echo: 0,
-    held: 0,
-  };
-  readonly #record: ReceptionRecord = {
-    path: 0,
-    age: DOUBLE_ZERO,
-    spi: 0,
-    newest: 0,
-    packets: 0,
-    bytes: 0,
-  };
+  readonly #header = openReportHeader();
+  readonly #record = openReceptionRecord();
   readonly #gaps = { spi: 0, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
 
   constructor(arena: Arena, outbound: Outbound) {

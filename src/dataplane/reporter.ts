@@ -13,8 +13,8 @@ import {
   gapMissing,
   gapReceived,
   LONGEST_AGE,
-  type ReceptionRecord,
-  type ReportHeader,
+  openReceptionRecord,
+  openReportHeader,
   readGaps,
   readRecord,
   readReportHeader,
@@ -42,24 +42,8 @@ export class Reporter {
   readonly #verdicts: PathVerdicts;
   readonly #ways: PathWays;
   readonly #sizes: PathSizes;
-  readonly #header: ReportHeader = {
-    answerAtOnce: false,
-    trial: false,
-    size: false,
-    path: 0,
-    number: 0,
-    stamp: 0,
-    echo: 0,
-    held: 0,
-  };
-  readonly #record: ReceptionRecord = {
-    path: 0,
-    age: DOUBLE_ZERO,
-    spi: 0,
-    newest: 0,
-    packets: 0,
-    bytes: 0,
-  };
+  readonly #header = openReportHeader();
+  readonly #record = openReceptionRecord();
   readonly #gaps = { spi: 0, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
   readonly #reception = { spi: 0, newest: 0, arrivedClock: 0, packets: 0, bytes: 0 };
 

@@ -26,6 +26,7 @@
  * Contract: what writes fills the caller's memory; what reads fills the caller's objects, allocates nothing, and refuses
  * what is too short or of another version. Bytes behind the known ones are skipped, so that a later version may add some.
  */
+import { DOUBLE_ZERO } from '../double-zero.ts';
 import { MAX_GAPS } from '../repair/missing.ts';
 
 export const REPORT_VERSION = 1;
@@ -68,6 +69,16 @@ export type ReceptionRecord = {
   packets: number;
   bytes: number;
 };
+
+/** A header to be filled again and again. */
+export function openReportHeader(): ReportHeader {
+  return { answerAtOnce: false, trial: false, size: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+}
+
+/** A record to be filled again and again. */
+export function openReceptionRecord(): ReceptionRecord {
+  return { path: 0, age: DOUBLE_ZERO, spi: 0, newest: 0, packets: 0, bytes: 0 };
+}
 
 export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
   data.setUint8(at, REPORT_VERSION);
