@@ -37,7 +37,7 @@ const DEFAULT_INTERVAL_MILLIS = 50;
  * ping(8) itself waits for the last echo no longer than for the others, and when it is interrupted not at all: some more
  * are sent behind those that count. A busy machine may take so long to answer.
  */
-const LINGER_MILLIS = 200;
+const LINGER_MILLIS = 300;
 
 /** Sends this many echoes that count, and waits for the last. Loss, even of all, is a result. */
 export async function ping(from: Namespace, count: number, options: PingOptions): Promise<PingResult> {

@@ -224,7 +224,9 @@ export class PacketWorker {
     if (stream === undefined) return;
     if (stream.armed && !this.#outbound.flush(stream)) return this.#endStream(stream, 'ended');
     if (stream.armed && !isBlocked(stream)) this.#roomAgain(stream);
+    const wasSilent = !stream.mayWrite;
     const tunnel = this.#inbound.drainStream(stream, this.#now);
+    if (wasSilent && stream.mayWrite) this.#plane.streamHeard(stream);
     const end = this.#inbound.streamEnd;
     if (end !== undefined) this.#endStream(stream, end);
     if (tunnel !== undefined) this.#drainDevice(tunnel);
@@ -241,7 +243,7 @@ export class PacketWorker {
     this.#epoll.listen(stream.fd, STREAM | stream.id);
     const tunnel = this.#plane.tunnels.get(stream.tunnel);
     const path = tunnel?.pathById(stream.path);
-    if (tunnel === undefined || path === undefined) return;
+    if (tunnel === undefined || path?.stream !== stream) return;
     path.delivery.blocked = false;
     if (tunnel.held) this.#letGo(tunnel);
   }

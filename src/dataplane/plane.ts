@@ -7,8 +7,9 @@
 import type { Arena } from '../linux/arena.ts';
 import { AssociationMemory, InboundAssociation, OutboundAssociation } from './association.ts';
 import { tunnelSlot } from './counters.ts';
-import { type PathStream, StreamMemory } from './path-stream.ts';
+import type { PathStream } from './path-stream.ts';
 import type { StreamEnd, WorkerCommand } from './protocol.ts';
+import { StreamTable } from './stream-table.ts';
 import { type LinkSocket, NameMemory, type PlanePath, setRemote, TunnelPlane } from './tunnel-plane.ts';
 
 /** Commands that change the plane; the others are the worker's own. */
@@ -36,21 +37,16 @@ export type PlaneListener = {
   removed(tunnel: TunnelPlane): void;
 };
 
-/** Ids of streams are used again long after their descriptors were. */
-const MOST_STREAM_IDS = 0xff_ffff;
-
 export class Plane {
   readonly sockets = new Map<number, LinkSocket>();
   readonly tunnels = new Map<number, TunnelPlane>();
-  readonly streams = new Map<number, PathStream>();
+  readonly streams: StreamTable;
   /** Inbound, by SPI as a signed number (`spi | 0`). */
   readonly associations = new Map<number, InboundAssociation>();
 
   readonly #arena: Arena;
   readonly #memory: AssociationMemory;
   readonly #names: NameMemory;
-  readonly #streamMemory: StreamMemory;
-  #nextStream = 0;
   readonly #readiness: Readiness;
   readonly #listener: PlaneListener;
 
@@ -58,7 +54,7 @@ export class Plane {
     this.#arena = arena;
     this.#memory = new AssociationMemory(arena);
     this.#names = new NameMemory(arena);
-    this.#streamMemory = new StreamMemory(arena);
+    this.streams = new StreamTable(arena, readiness);
     this.#readiness = readiness;
     this.#listener = listener;
   }
@@ -120,7 +116,7 @@ export class Plane {
     tunnel.takeAssociationsOf(this.associations);
     for (const path of tunnel.paths) {
       this.#names.give(path.name);
-      this.#forgetStream(path);
+      this.streams.forget(id, path);
     }
     this.tunnels.delete(id);
     this.#listener.removed(tunnel);
@@ -223,16 +219,23 @@ export class Plane {
     const [removed] = tunnel.paths.splice(index, 1);
     if (removed === undefined) return;
     this.#names.give(removed.name);
-    this.#forgetStream(removed);
+    this.streams.forget(id, removed);
   }
 
-  /** A stream that is of no use any more: the path goes without. */
+  /** The first word has come on a connection. */
+  streamHeard(stream: PathStream): void {
+    const tunnel = this.tunnels.get(stream.tunnel);
+    const path = tunnel?.pathById(stream.path);
+    if (tunnel === undefined || path === undefined) return;
+    if (this.streams.heard(path, stream)) this.#listener.streamOpened(tunnel, path);
+  }
+
+  /** A stream that is of no use any more: its path may have to go without. */
   endStream(stream: PathStream, reason: StreamEnd): void {
     const tunnel = this.tunnels.get(stream.tunnel);
     const path = tunnel?.pathById(stream.path);
-    if (tunnel === undefined || path?.stream !== stream) return;
-    this.#forgetStream(path);
-    this.#listener.streamClosed(tunnel, path);
+    if (tunnel === undefined || path === undefined) return;
+    if (this.streams.close(path, stream)) this.#listener.streamClosed(tunnel, path);
     this.#listener.streamGivenUp(tunnel.id, stream.path, stream.fd, reason);
   }
 
@@ -241,31 +244,16 @@ export class Plane {
     const path = tunnel?.pathById(pathId);
     // The path went while its connection was under way, which goes with it.
     if (tunnel === undefined || path === undefined) return;
-    this.#forgetStream(path);
-    this.#nextStream = (this.#nextStream + 1) & MOST_STREAM_IDS;
-    const stream = this.#streamMemory.open(this.#nextStream, fd, id, pathId, path.initiates);
-    path.stream = stream;
-    this.streams.set(stream.id, stream);
-    this.#readiness.addStream(fd, stream.id);
-    this.#listener.streamOpened(tunnel, path);
+    if (this.streams.open(id, path, fd)) this.#listener.streamOpened(tunnel, path);
   }
 
   #closeStream({ tunnel: id, path: pathId, fd }: Extract<WorkerCommand, { kind: 'closeStream' }>): void {
     const tunnel = this.tunnels.get(id);
     const path = tunnel?.pathById(pathId);
-    if (tunnel === undefined || path?.stream?.fd !== fd) return;
-    this.#forgetStream(path);
-    this.#listener.streamClosed(tunnel, path);
-  }
-
-  #forgetStream(path: PlanePath): void {
-    const { stream } = path;
-    path.delivery.blocked = false;
+    if (tunnel === undefined || path === undefined) return;
+    const stream = this.streams.withDescriptor(id, path, fd);
     if (stream === undefined) return;
-    path.stream = undefined;
-    this.#readiness.remove(stream.fd);
-    this.streams.delete(stream.id);
-    this.#streamMemory.giveUp(stream);
+    if (this.streams.close(path, stream)) this.#listener.streamClosed(tunnel, path);
   }
 
   /** A socket may be named before it is open: its link has no address yet. */

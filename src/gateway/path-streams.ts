@@ -44,7 +44,7 @@ const URGENT_RETRY_MILLIS = 5_000;
 /** One that was lost is made again so soon: it may have been the other end that started anew. */
 const LOSS_RETRY_MILLIS = 250;
 
-/** The connection before stays so long: the far end may hear of its end before it has the new one. */
+/** The connection before stays so long: what is under way on it arrives, and the far end turns to the new one in peace. */
 const REPLACED_LINGER_MILLIS = 2_000;
 
 /** A responder admits 8 strangers of one source at a time, and all our links may be behind one NAT. */
@@ -257,9 +257,9 @@ export class PathStreams {
   /** A descriptor is closed when the worker has let go, or its number would soon be somebody else's. */
   async #release(pathId: number, fd: number, lingerMillis: number): Promise<void> {
     const { worker } = this.#context;
+    if (lingerMillis > 0) await sleep(lingerMillis, undefined, { ref: false });
     worker.send({ kind: 'closeStream', tunnel: this.#tunnel.id, path: pathId, fd });
     await worker.released();
-    if (lingerMillis > 0) await sleep(lingerMillis, undefined, { ref: false });
     closeFd(fd);
   }
 
