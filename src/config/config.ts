@@ -82,9 +82,7 @@ export type ProbeTarget =
   | { readonly kind: 'neighbour' };
 
 export type OnDemandConfig = {
-  /** The program's absolute path and its arguments. */
-  readonly upCommand: readonly string[];
-  readonly downCommand: readonly string[];
+  readonly way: DialWay;
   readonly withinMillis: number;
   readonly holdMillis: number;
   readonly retryMillis: number;
@@ -93,6 +91,34 @@ export type OnDemandConfig = {
   readonly hours: readonly DialHours[] | undefined;
   /** undefined: that of the machine. */
   readonly timeZone: string | undefined;
+};
+
+/** How a link is brought up and hung up. */
+export type DialWay = CommandWay | PppWay;
+
+export type CommandWay = {
+  readonly kind: 'command';
+  /** The program's absolute path and its arguments. */
+  readonly upCommand: readonly string[];
+  readonly downCommand: readonly string[];
+};
+
+export type PppWay = {
+  readonly kind: 'ppp';
+  /** Under /dev. */
+  readonly device: string;
+  /** Of the serial line, bits per second. */
+  readonly speed: number;
+  readonly phone: string;
+  readonly account: string;
+  readonly passwordFile: string;
+  /** AT commands, at least one. */
+  readonly init: readonly string[];
+  readonly tries: number;
+  /** Between two tries. */
+  readonly pauseMillis: number;
+  readonly answerMillis: number;
+  readonly negotiateMillis: number;
 };
 
 /** What carries the packets of a link's paths. */

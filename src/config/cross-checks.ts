@@ -13,6 +13,7 @@ import {
   portsOfProtocol,
   thresholdsInOrder,
 } from './demand-checks.ts';
+import { oneWayToDial, timeForTries } from './dial-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { neverMatches, portsNeedProtocol, sameFamilies, sameFilterName } from './filter-checks.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
@@ -66,6 +67,8 @@ export const crossChecks: readonly CrossCheck[] = [
   sameFilterName,
   neverMatches,
   onDemandBlock,
+  oneWayToDial,
+  timeForTries,
   alwaysALink,
   demandWithoutLink,
   thresholdsInOrder,

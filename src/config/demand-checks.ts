@@ -21,7 +21,8 @@ export const onDemandBlock: CrossCheck = {
         : [
             {
               path: ['links', link.name, 'use'],
-              message: 'is on-demand, but the block on-demand with up-command and down-command is missing',
+              message:
+                'is on-demand, but the block on-demand, with up-command and down-command or with ppp, is missing',
             },
           ];
     }),

@@ -3,6 +3,7 @@
 export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type { TrafficClass } from './class-section.ts';
 export type {
+  CommandWay,
   Config,
   DemandConfig,
   DialHours,
@@ -14,11 +15,13 @@ export type {
   LinkConfig,
   OnDemandConfig,
   PeerConfig,
+  PppWay,
   ProbeConfig,
   ProbeTarget,
   TrafficRule,
   TunnelConfig,
 } from './config.ts';
 export { formatMistake, type Mistake } from './mistake.ts';
+export { COMMAND_MILLIS } from './ppp-section.ts';
 export { parseProbeTrial } from './probe-trial.ts';
 export type { ConfigInput } from './schema.ts';

@@ -68,7 +68,7 @@ export const linkSchema = z.strictObject(
       .default('always')
       .meta({
         description:
-          'Whether the link is always used, or brought up by a command when the `demand` of a tunnel asks for it.',
+          'Whether the link is always used, or brought up when the `demand` of a tunnel asks for it.',
         allowed: 'always or on-demand',
       }),
     'on-demand': onDemandSchema.optional().meta({

@@ -7,9 +7,10 @@
 
 import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
 import { resolveClass } from './class-section.ts';
-import type { Config, DemandConfig, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
+import type { Config, DemandConfig, DialWay, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
 import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
+import { triesMillis } from './ppp-section.ts';
 import { resolveProbe } from './resolve-probe.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
@@ -50,16 +51,46 @@ function resolveLink(name: string, parsed: ParsedLink): LinkConfig {
   };
 }
 
+/** A command that takes longer has something to wait for, and the operator knows for what. */
+const defaultWithinMillis = 30_000;
+
 function resolveOnDemand(parsed: NonNullable<ParsedLink['on-demand']>): OnDemandConfig {
+  const { ppp, within } = parsed;
+  const way: DialWay = ppp === undefined ? resolveCommands(parsed) : resolvePpp(ppp);
   return {
-    upCommand: parsed['up-command'],
-    downCommand: parsed['down-command'],
-    withinMillis: parsed.within,
+    way,
+    withinMillis: within ?? (ppp === undefined ? defaultWithinMillis : triesMillis(ppp)),
     holdMillis: parsed.hold,
     retryMillis: parsed.retry,
     cost: parsed.cost,
     hours: parsed.hours,
     timeZone: parsed['time-zone'],
+  };
+}
+
+/** A link that has no `ppp` has both commands: a cross-check sees to it. */
+function resolveCommands(parsed: NonNullable<ParsedLink['on-demand']>): DialWay {
+  return {
+    kind: 'command',
+    upCommand: parsed['up-command'] ?? [],
+    downCommand: parsed['down-command'] ?? [],
+  };
+}
+
+function resolvePpp(ppp: NonNullable<NonNullable<ParsedLink['on-demand']>['ppp']>): DialWay {
+  const { device, speed, phone, account, init, tries, pause } = ppp;
+  return {
+    kind: 'ppp',
+    device,
+    speed,
+    phone,
+    account,
+    passwordFile: ppp['password-file'],
+    init,
+    tries,
+    pauseMillis: pause,
+    answerMillis: ppp['answer-within'],
+    negotiateMillis: ppp['negotiate-within'],
   };
 }
 
