@@ -62,22 +62,45 @@ export const errorCatalogue = {
       'Give it a capture in pcap or pcapng, or with --hex one whole message; docs/decode.md has examples.',
     exitStatus: exitStatus.failure,
   },
+  BS_DIAL_BUSY: {
+    summary: 'The number that was called is busy.',
+    remedy:
+      'Ask the provider for more numbers when it lasts, or give the dial more `tries` with longer `pause`.',
+    exitStatus: exitStatus.failure,
+  },
   BS_DIAL_FAILED: {
     summary: 'The up-command of a link on demand failed or took too long.',
     remedy:
       'The message has what the command said; run it by hand. The attempt is repeated, with growing pauses.',
     exitStatus: exitStatus.failure,
   },
-  BS_DIAL_NO_LINK: {
-    summary: 'The up-command of a link on demand ended well, but the link did not come up.',
+  BS_DIAL_NO_ANSWER: {
+    summary: 'Nobody answered the call within `answer-within`.',
     remedy:
-      "See with `ip address` what the link's interface is lacking after the command; give it more time with `within`.",
+      'Check the number in `phone`, by calling it by hand if need be; give slow lines more `answer-within`.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_DIAL_NO_CARRIER: {
+    summary: 'The call came to no connection between the modems.',
+    remedy:
+      'Call the number by hand: a modem must answer. Otherwise look at the line, or tell the modem by `init` to connect slower.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_DIAL_NO_DIALTONE: {
+    summary: 'The modem hears no dial tone.',
+    remedy:
+      'Check the line and its plug. Behind a private exchange put `ATX3` into `init`, and what it takes to get an outside line before the number.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_DIAL_NO_LINK: {
+    summary: 'A link on demand was dialled well, but did not come up.',
+    remedy:
+      "See with `ip address` what the link's interface is lacking after the dial; give it more time with `within`.",
     exitStatus: exitStatus.failure,
   },
   BS_HANG_UP_FAILED: {
-    summary: 'The down-command of a link on demand failed or took too long; the link may still be up.',
-    remedy:
-      'The message has what the command said; hang the link up by hand. The command is repeated until it succeeds.',
+    summary: 'A link on demand could not be hung up in time; it may still be up.',
+    remedy: 'The message has what was seen; hang the link up by hand. It is tried again until it succeeds.',
     exitStatus: exitStatus.failure,
   },
   BS_IDENTITY_EXISTS: {
@@ -152,9 +175,37 @@ export const errorCatalogue = {
     remedy: 'Check with `ip address` that the interface exists, is up and has the address.',
     exitStatus: exitStatus.unavailable,
   },
+  BS_MODEM_ERROR: {
+    summary: 'The modem refused a command.',
+    remedy: 'The message names the commands: check `init` and `phone` against the modem’s manual.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_MODEM_IN_USE: {
+    summary: 'Another program has the serial device of the modem.',
+    remedy:
+      'The message has its process id: end it, or give the modem to one of the two only. ModemManager and getty are known for it.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_MODEM_MISSING: {
+    summary: 'The serial device of the modem is not there, or cannot be opened.',
+    remedy:
+      'Plug the modem in and switch it on; `ls -l /dev/serial/by-id` shows what there is. Correct `device`.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_MODEM_SILENT: {
+    summary: 'The modem does not answer commands.',
+    remedy: 'Check that it is switched on, its cable, `device` and `speed`.',
+    exitStatus: exitStatus.failure,
+  },
   BS_NETWORK_REFUSED: {
     summary: 'The kernel refused an address, a route, a rule or a packet filter.',
     remedy: 'The message says what was refused and why; that part is as it was before, the others work.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PASSWORD_UNUSABLE: {
+    summary: 'The password file of a link cannot be used.',
+    remedy:
+      'It must hold the password in one line of printable ASCII characters, belong to the user of the daemon, and have mode 0600.',
     exitStatus: exitStatus.failure,
   },
   BS_PEER_REFUSED: {
@@ -166,6 +217,40 @@ export const errorCatalogue = {
     summary: "The machine that answered at a peer's address has another key than the pinned one.",
     remedy:
       'Compare the fingerprint with what `backstay fingerprint` prints on the peer; if the peer has a new identity, change `peer.fingerprint`; otherwise somebody else answers at this address.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_DROPPED: {
+    summary: 'A line that was dialled broke down.',
+    remedy:
+      'The message says what was seen. It is dialled again after a pause if it is needed; when it lasts, look at line, modem and provider.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_FAILED: {
+    summary: 'pppd ended for a reason of its own.',
+    remedy: 'The message has what it said; more is in `ppp/LINK/log` in the state directory.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_NOT_INSTALLED: {
+    summary: 'The programs pppd and chat are needed to dial, and are not there.',
+    remedy: 'Install them: `apt-get install ppp`.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_NO_KERNEL: {
+    summary: 'The kernel has no PPP.',
+    remedy:
+      'Load it: `modprobe ppp_async`, at every boot by a line `ppp_async` in /etc/modules-load.d/ppp.conf.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_REFUSED: {
+    summary: 'The provider refused the account or its password.',
+    remedy:
+      'Correct `account` and the password file. The next attempt comes after the longest pause, as providers lock accounts.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_PPP_TIMEOUT: {
+    summary: 'The far side answered the call, and did not agree on PPP in time.',
+    remedy:
+      'The message names what was not agreed upon. Give it more `negotiate-within`, or ask the provider what it expects.',
     exitStatus: exitStatus.failure,
   },
   BS_PRIVILEGE_MISSING: {
