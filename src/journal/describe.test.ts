@@ -101,6 +101,20 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'linkDialTryFailed',
+      subject: link,
+      evidence: {
+        code: 'BS_DIAL_BUSY',
+        message: 'The modem says BUSY, calling 0123.',
+        try: 1,
+        tries: 3,
+        pauseMillis: 5_000,
+      },
+    },
+    'Link fibre did not come up at try 1 of 3: BS_DIAL_BUSY The modem says BUSY, calling 0123; next try in 5 s.',
+  ],
+  [
+    {
       kind: 'linkHungUp',
       subject: link,
       evidence: {

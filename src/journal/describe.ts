@@ -62,6 +62,11 @@ function predicate(event: JournalEvent): string {
       const { code, message, retryMillis } = event.evidence;
       return `failed: ${code} ${message.replace(/\.$/, '')}; next attempt in ${formatMillis(retryMillis)}`;
     }
+    case 'linkDialTryFailed': {
+      const { code, message, tries, pauseMillis } = event.evidence;
+      const what = `${code} ${message.replace(/\.$/, '')}`;
+      return `did not come up at try ${event.evidence.try} of ${tries}: ${what}; next try in ${formatMillis(pauseMillis)}`;
+    }
     case 'linkHungUp':
       return `is hung up${after(event.evidence.upMillis)}: ${describeHangUp(event.evidence)}`;
     case 'tunnelConnecting':

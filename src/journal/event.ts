@@ -125,6 +125,12 @@ type LinkHappening =
     >
   | Happening<'linkDialled', LinkSubject, DialEvidence>
   | Happening<'linkDialFailed', LinkSubject, { code: string; message: string; retryMillis: number }>
+  /** One of the tries of a dial; another follows after the pause. */
+  | Happening<
+      'linkDialTryFailed',
+      LinkSubject,
+      { code: string; message: string; try: number; tries: number; pauseMillis: number }
+    >
   | Happening<'linkHungUp', LinkSubject, HangUpEvidence>;
 
 type TunnelHappening =
@@ -198,6 +204,7 @@ export const eventCatalogue = {
   linkChanged: { severity: 'notice', fromStrangers: false },
   linkDegraded: { severity: 'warning', fromStrangers: false },
   linkDialFailed: { severity: 'warning', fromStrangers: false },
+  linkDialTryFailed: { severity: 'notice', fromStrangers: false },
   linkDialled: { severity: 'notice', fromStrangers: false },
   linkDown: { severity: 'warning', fromStrangers: false },
   linkHungUp: { severity: 'notice', fromStrangers: false },

@@ -115,6 +115,37 @@ describe('a link on demand', () => {
     assert.deepEqual(rig.words.slice(1), ['failed lte BS_LINK_LOST', 'hangUp lte failed', 'dial lte load']);
   });
 
+  it('whose line is said to be gone has failed at once, and is dialled anew', () => {
+    const rig = new DemandRig().run(30, busy);
+    const failure = { code: 'BS_PPP_DROPPED', message: 'Modem hangup' } as const;
+    const lose = () => rig.machine.handle({ type: 'lost', link: 'lte', failure }, rig.now);
+    const effects = lose();
+    assert.deepEqual(
+      effects.map(({ type }) => type),
+      ['failed', 'hangUp'],
+    );
+    assert.deepEqual(lose(), [], 'told once');
+    assert.equal(rig.phase('lte'), 'hangingUp');
+    assert.deepEqual(new DemandRig().machine.handle({ type: 'lost', link: 'lte', failure }, 0), []);
+  });
+
+  it('that is said to be gone before it is said to be dialled has failed', () => {
+    const rig = new DemandRig().run(11, busy);
+    const failure = { code: 'BS_PPP_DROPPED', message: 'Modem hangup' } as const;
+    assert.deepEqual(rig.machine.handle({ type: 'lost', link: 'lte', failure }, rig.now), []);
+    const [failed] = rig.machine.handle({ type: 'dialled', link: 'lte', failure: undefined }, rig.now);
+    assert.ok(failed?.type === 'failed' && failed.failure.code === 'BS_PPP_DROPPED');
+  });
+
+  it('that would be harmed by another attempt gets the longest pause at once', () => {
+    const rig = new DemandRig().run(11, busy);
+    const failure = { code: 'BS_PPP_REFUSED', message: 'Access denied', lasting: true } as const;
+    assert.equal(rig.phase('lte'), 'dialling');
+    const [failed] = rig.machine.handle({ type: 'dialled', link: 'lte', failure }, rig.now);
+    assert.ok(failed?.type === 'failed');
+    assert.equal(failed.retryMillis, 320 * SECOND);
+  });
+
   it('that cannot be hung up is tried again until it can, and not dialled meanwhile', () => {
     let stuck = true;
     const rig = new DemandRig({ fate: () => ({ downFails: stuck }) }).run(20, busy).run(60, quiet);

@@ -13,6 +13,7 @@ import type {
   DemandLink,
   DemandTunnel,
   DialCause,
+  DialFailure,
   HangUpCause,
 } from './demand.ts';
 import { OnDemandLink, type OnDemandPhase } from './on-demand-link.ts';
@@ -52,6 +53,8 @@ export class DemandMachine {
         return this.#link(event.link)?.dialled(event.failure, nowMillis) ?? [];
       case 'hungUp':
         return this.#link(event.link)?.hungUp(event.failure, nowMillis) ?? [];
+      case 'lost':
+        return this.#lost(event.link, event.failure, nowMillis);
     }
   }
 
@@ -59,6 +62,13 @@ export class DemandMachine {
     const found = this.#link(link);
     if (found === undefined) return undefined;
     return { phase: found.phase(nowMillis), sinceMillis: found.phaseSince(), cause: found.cause };
+  }
+
+  #lost(name: string, failure: DialFailure, nowMillis: number): DemandEffect[] {
+    const link = this.#link(name);
+    const effects = link?.lost(failure, nowMillis) ?? [];
+    if (link !== undefined && effects.length > 0) this.#restart(link);
+    return effects;
   }
 
   #look(

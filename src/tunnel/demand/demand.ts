@@ -5,6 +5,7 @@
  * of day. Source: S4.8.
  */
 import type { DemandConfig, OnDemandConfig } from '../../config/index.ts';
+import type { ErrorCode } from '../../errors.ts';
 
 export type DemandLink = { readonly name: string; readonly config: OnDemandConfig };
 
@@ -54,8 +55,12 @@ export type HangUpCause =
   | { readonly reason: 'hours' | 'unneeded' }
   | { readonly reason: 'failed'; readonly failure: DialFailure };
 
-export type DialFailure = { readonly code: DialFailureCode; readonly message: string };
-export type DialFailureCode = 'BS_DIAL_FAILED' | 'BS_DIAL_NO_LINK' | 'BS_LINK_LOST' | 'BS_HANG_UP_FAILED';
+export type DialFailure = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Another attempt soon would do harm: the longest pause comes at once. */
+  readonly lasting?: boolean;
+};
 
 export type DemandEvent =
   | {
@@ -65,8 +70,11 @@ export type DemandEvent =
       readonly usable: ReadonlySet<string>;
       readonly wallMillis: number;
     }
-  /** `failure`: undefined when the command has ended well. */
-  | { readonly type: 'dialled' | 'hungUp'; readonly link: string; readonly failure: string | undefined };
+  /** `failure`: undefined when it has ended well. */
+  | { readonly type: 'dialled'; readonly link: string; readonly failure: DialFailure | undefined }
+  | { readonly type: 'hungUp'; readonly link: string; readonly failure: string | undefined }
+  /** What brought the link up says that it is gone. */
+  | { readonly type: 'lost'; readonly link: string; readonly failure: DialFailure };
 
 export type HangUp = {
   readonly type: 'hangUp';

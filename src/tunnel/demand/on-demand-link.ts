@@ -15,7 +15,13 @@ import { DialClock } from './dial-hours.ts';
 
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'dialling'; readonly begunAt: number; readonly commandRuns: boolean }
+  | {
+      readonly kind: 'dialling';
+      readonly begunAt: number;
+      readonly commandRuns: boolean;
+      /** It was said to be gone before it was said to be dialled. */
+      readonly lost?: DialFailure;
+    }
   | { readonly kind: 'up'; readonly lostAt: number | undefined }
   | {
       readonly kind: 'hangingUp';
@@ -123,11 +129,21 @@ export class OnDemandLink {
     }
   }
 
-  dialled(failure: string | undefined, nowMillis: number): DemandEffect[] {
+  dialled(failure: DialFailure | undefined, nowMillis: number): DemandEffect[] {
     if (this.#state.kind !== 'dialling') return [];
-    if (failure !== undefined) return this.#fail({ code: 'BS_DIAL_FAILED', message: failure }, nowMillis);
+    const gone = failure ?? this.#state.lost;
+    if (gone !== undefined) return this.#fail(gone, nowMillis);
     this.#state = { ...this.#state, commandRuns: false };
     return [];
+  }
+
+  lost(failure: DialFailure, nowMillis: number): DemandEffect[] {
+    const state = this.#state;
+    if (state.kind === 'dialling' && state.commandRuns) {
+      this.#state = { ...state, lost: failure };
+      return [];
+    }
+    return state.kind === 'up' || state.kind === 'dialling' ? this.#fail(failure, nowMillis) : [];
   }
 
   hungUp(failure: string | undefined, nowMillis: number): DemandEffect[] {
@@ -153,7 +169,7 @@ export class OnDemandLink {
       return [];
     }
     if (nowMillis - begunAt < this.#config.withinMillis) return [];
-    const message = 'The up-command ended well, but the interface did not come up with an address in time.';
+    const message = 'It was dialled well, but the interface did not come up with an address in time.';
     return this.#fail({ code: 'BS_DIAL_NO_LINK', message }, nowMillis);
   }
 
@@ -170,7 +186,7 @@ export class OnDemandLink {
   }
 
   #fail(failure: DialFailure, nowMillis: number): DemandEffect[] {
-    this.#failures += 1;
+    this.#failures = failure.lasting === true ? MOST_DOUBLINGS + 1 : this.#failures + 1;
     const hangUp = this.hangUp({ reason: 'failed', failure }, nowMillis);
     return [{ type: 'failed', link: this.name, failure, retryMillis: this.#nextPause() }, hangUp];
   }
