@@ -38,6 +38,8 @@ export type LinkStatus = {
   readonly nextHops: readonly string[];
   /** Why it is down. */
   readonly reason?: string;
+  /** Of a link that is dialled by `ppp` and up: the name servers that the far side gave, if any. */
+  readonly dns?: readonly string[];
   /** Of a link with `use: on-demand` only. */
   readonly onDemand?: OnDemandStatus;
   /** Of a link with `probe` only. `state` is what the machine sees of the link, this what its probe finds. */
@@ -69,6 +71,8 @@ export type OnDemandStatus = {
   readonly since: string;
   /** Why it was dialled, hung up, or failed, the last time. */
   readonly reason?: string;
+  /** Of a link with `ppp` that is being dialled: the modem calls, or both sides negotiate PPP. */
+  readonly dial?: { readonly phase: 'calling' | 'negotiating'; readonly try: number; readonly tries: number };
 };
 
 export type TunnelStatus = {

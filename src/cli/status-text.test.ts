@@ -16,6 +16,29 @@ test('status reads as in the golden text', () => {
   assert.equal(formatStatus(statusFixture, noColours), golden('status.txt'));
 });
 
+test('a modem that is dialled shows how far it is, and a line that is up its name servers', () => {
+  const { time } = statusFixture;
+  const base = { name: 'modem', interface: 'ppp0', nextHops: [] };
+  const onDemand = { since: time, reason: 'no other link carries tunnel office for 5 s' };
+  const dial = { phase: 'calling', try: 2, tries: 3 } as const;
+  const dialled = {
+    ...base,
+    state: 'down',
+    addresses: [],
+    onDemand: { ...onDemand, state: 'dialling', dial },
+  } as const;
+  const up = {
+    ...base,
+    state: 'up',
+    addresses: ['10.64.0.2'],
+    dns: ['192.0.2.53', '192.0.2.54'],
+    onDemand: { ...onDemand, state: 'up' },
+  } as const;
+  const text = formatStatus({ ...statusFixture, links: [dialled, up] }, noColours);
+  assert.match(text, /modem {2}dialling .*\(calling, try 2 of 3, for 0 ms: no other link carries/);
+  assert.match(text, /modem {2}up .* on-link +DNS 192\.0\.2\.53 192\.0\.2\.54 \(for 0 ms: no other/);
+});
+
 test('colours change nothing but the colours', () => {
   const coloured = formatStatus(statusFixture, colours);
   assert.notEqual(coloured, golden('status.txt'));

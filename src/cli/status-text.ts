@@ -50,13 +50,20 @@ function linkState({ state, onDemand, probe }: LinkStatus, palette: Palette): Ce
   return onDemand === undefined ? paintState(state, palette) : paintOnDemand(onDemand.state, palette);
 }
 
-function remarkOn({ state, onDemand, reason, probe }: LinkStatus, nowMillis: number): string {
+function remarkOn(link: LinkStatus, nowMillis: number): string {
+  const dns = link.dns === undefined ? '' : `DNS ${link.dns.join(' ')}`;
+  return [dns, conditionOf(link, nowMillis)].filter(Boolean).join(' ');
+}
+
+function conditionOf({ state, onDemand, reason, probe }: LinkStatus, nowMillis: number): string {
   if (state === 'up' && probe?.reason !== undefined) {
     const long = formatMillis(nowMillis - Date.parse(probe.since));
     return probe.verdict === 'up' ? `(${probe.reason})` : `(for ${long}: ${probe.reason})`;
   }
   if (onDemand === undefined) return reason === undefined ? '' : `(${reason})`;
-  const since = `for ${formatMillis(nowMillis - Date.parse(onDemand.since))}`;
+  const { dial } = onDemand;
+  const progress = dial === undefined ? '' : `${dial.phase}, try ${dial.try} of ${dial.tries}, `;
+  const since = `${progress}for ${formatMillis(nowMillis - Date.parse(onDemand.since))}`;
   return onDemand.reason === undefined ? `(${since})` : `(${since}: ${onDemand.reason})`;
 }
 

@@ -9,13 +9,23 @@ import type { LinkStatus, OnDemandStatus } from '../api/status.ts';
 import { describeDial, describeHangUp } from '../journal/describe-demand.ts';
 import type { HangUpEvidence } from '../journal/event.ts';
 import type { DialledLink } from '../linux/on-demand-record.ts';
-import type { DemandEffect, DialCause, HangUp, HangUpCause } from '../tunnel/demand/demand.ts';
+import type {
+  DemandEffect,
+  DemandEvent,
+  DialCause,
+  DialFailure,
+  HangUp,
+  HangUpCause,
+} from '../tunnel/demand/demand.ts';
 import { DemandMachine } from '../tunnel/demand/demand-machine.ts';
 import { ChosenTraffic } from './chosen-traffic.ts';
+import { commandDialler } from './command-dialler.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
-import { DialCommands, type OnDemandLinkConfig } from './dial-commands.ts';
+import type { OnDemandLinkConfig } from './link-dialler.ts';
+import { dialledLink, LinkDials } from './link-dials.ts';
 import type { Links } from './links.ts';
 import { LoadMeter } from './load-meter.ts';
+import { PppDialler, type TryCount } from './ppp-dialler.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** Seconds decide, so a sample a second is enough; reading the counters takes microseconds. */
@@ -36,7 +46,8 @@ export class OnDemand {
   readonly #configs: ReadonlyMap<string, OnDemandLinkConfig>;
   readonly #machine: DemandMachine;
   readonly #meter: LoadMeter;
-  readonly #commands: DialCommands;
+  readonly #ppp: PppDialler;
+  readonly #dials: LinkDials;
   #adopted: readonly string[] = [];
   readonly #traffic: ChosenTraffic;
   #sampling: Promise<void> | undefined;
@@ -57,15 +68,19 @@ export class OnDemand {
     );
     this.#meter = new LoadMeter(links);
     this.#traffic = new ChosenTraffic(tunnels, parts.trouble);
-    this.#commands = new DialCommands(gateway.state, (problem) => this.#trouble(problem));
+    const trouble = (problem: string) => this.#trouble(problem);
+    this.#ppp = new PppDialler(gateway.state, {
+      tryFailed: (link, failure, tries) => this.#recordTry(link, failure, tries),
+      lost: (link, failure) => void this.#lost(link, failure),
+      trouble,
+    });
+    this.#dials = new LinkDials(gateway.state, { command: commandDialler, ppp: this.#ppp }, trouble);
   }
 
   /** Before the first look at the network: what is up counts as ours. */
   adopt(): void {
-    const left = [...this.#commands.dialled];
-    this.#adopted = left
-      .filter(([name, { interface: device }]) => this.#configs.get(name)?.interface === device)
-      .map(([name]) => name);
+    const left = [...this.#dials.dialled];
+    this.#adopted = left.filter(([name, link]) => this.#isAsConfigured(name, link)).map(([name]) => name);
     for (const name of this.#adopted) {
       this.#machine.adopt(name, monotonicMillis());
       this.#parts.links.use(name, true);
@@ -74,6 +89,10 @@ export class OnDemand {
 
   start(): void {
     this.#clearLeftovers();
+    for (const name of this.#adopted) {
+      const config = this.#configs.get(name);
+      if (config?.onDemand.way.kind === 'ppp') this.#ppp.adopt(config);
+    }
     if (this.#configs.size > 0) this.#timer = setInterval(() => this.#sampleNext(), SAMPLE_MILLIS);
     else this.#sampling = this.#traffic.remove();
   }
@@ -88,7 +107,7 @@ export class OnDemand {
   async hangUpAll(): Promise<void> {
     await this.#sampling;
     await this.#traffic.remove();
-    await this.#commands.hangUpAll((name) => {
+    await this.#dials.hangUpAll((name) => {
       const standing = this.#machine.standing(name, monotonicMillis());
       const isUp = standing?.phase === 'up' || standing?.phase === 'holding';
       const upMillis = isUp ? monotonicMillis() - standing.sinceMillis : undefined;
@@ -100,8 +119,17 @@ export class OnDemand {
   complete(links: readonly LinkStatus[]): LinkStatus[] {
     return links.map((link) => {
       const onDemand = this.#status(link.name);
-      return onDemand === undefined ? link : { ...link, onDemand };
+      if (onDemand === undefined) return link;
+      const dns = this.#ppp.nameServers(link.name);
+      return { ...link, ...(dns.length > 0 && { dns }), onDemand };
     });
+  }
+
+  /** It may be hung up in the way of the configuration. */
+  #isAsConfigured(name: string, link: DialledLink): boolean {
+    const config = this.#configs.get(name);
+    const kind = 'downCommand' in link ? 'command' : 'ppp';
+    return config?.interface === link.interface && config.onDemand.way.kind === kind;
   }
 
   #status(name: string): OnDemandStatus | undefined {
@@ -113,6 +141,7 @@ export class OnDemand {
       state: phase,
       since: new Date(Date.now() - (nowMillis - sinceMillis)).toISOString(),
       ...(cause !== undefined && { reason: describeCause(cause) }),
+      ...(phase === 'dialling' && this.#ppp.progress(name)),
     };
   }
 
@@ -121,7 +150,7 @@ export class OnDemand {
     const { links } = this.#parts.context.config;
     const isStatic = (device: string) =>
       links.some((link) => link.interface === device && link.onDemand === undefined);
-    const others = [...this.#commands.dialled].filter(([name]) => !this.#adopted.includes(name));
+    const others = [...this.#dials.dialled].filter(([name]) => !this.#adopted.includes(name));
     const kept = others.filter(([, link]) => isStatic(link.interface));
     const gone = others.filter((entry) => !kept.includes(entry));
     if (this.#adopted.length + others.length === 0) return;
@@ -130,12 +159,12 @@ export class OnDemand {
       removed: gone.map(([name]) => `link ${name}`),
     };
     this.#parts.context.record({ kind: 'adoptedLeftovers', subject: this.#gateway, evidence });
-    for (const [name] of kept) this.#commands.forget(name);
+    for (const [name] of kept) this.#dials.forget(name);
     for (const [name, link] of gone) void this.#hangUpLeftover(name, link);
   }
 
   async #hangUpLeftover(name: string, link: DialledLink): Promise<void> {
-    const failure = await this.#commands.hangUp(name, link);
+    const failure = await this.#dials.hangUp(name, link);
     if (failure !== undefined) this.#trouble(`BS_HANG_UP_FAILED link ${name}: ${failure}`);
   }
 
@@ -186,24 +215,40 @@ export class OnDemand {
     const subject = { type: 'link', name: config.name } as const;
     this.#parts.context.record({ kind: 'linkDialled', subject, evidence: rounded(cause) });
     this.#parts.links.use(config.name, true);
-    const failure = await this.#commands.dial(config);
+    const failure = await this.#dials.dial(config);
     await this.#parts.look();
-    this.#ended('dialled', config, failure);
+    this.#ended({ type: 'dialled', link: config.name, failure });
   }
 
   async #hangUp(config: OnDemandLinkConfig, { cause, upMillis, again }: HangUp): Promise<void> {
-    const { name, interface: device, onDemand } = config;
+    const { name } = config;
     if (!again) this.#recordHangUp(name, evidenceOf(cause), upMillis);
     this.#parts.links.use(name, false);
     for (const tunnel of this.#parts.tunnels) tunnel.leaveLink(name);
     await this.#parts.look();
-    const failure = await this.#commands.hangUp(name, { interface: device, ...onDemand });
-    this.#ended('hungUp', config, failure);
+    const failure = await this.#dials.hangUp(name, dialledLink(config));
+    this.#ended({ type: 'hungUp', link: name, failure });
   }
 
-  #ended(type: 'dialled' | 'hungUp', { name: link }: OnDemandLinkConfig, failure: string | undefined): void {
+  /** What brought it up says that it is gone. */
+  async #lost(link: string, failure: DialFailure): Promise<void> {
+    await this.#parts.look();
+    this.#ended({ type: 'lost', link, failure });
+  }
+
+  #ended(event: DemandEvent): void {
     if (this.#stopping) return;
-    this.#carryOut(this.#machine.handle({ type, link, failure }, monotonicMillis()));
+    this.#carryOut(this.#machine.handle(event, monotonicMillis()));
+  }
+
+  #recordTry(
+    name: string,
+    { code, message }: DialFailure,
+    { number, of: tries, pauseMillis }: TryCount,
+  ): void {
+    const subject = { type: 'link', name } as const;
+    const evidence = { code, message, try: number, tries, pauseMillis };
+    this.#parts.context.record({ kind: 'linkDialTryFailed', subject, evidence });
   }
 
   #recordHangUp(name: string, evidence: HangUpEvidence, upMillis: number | undefined): void {

@@ -20,7 +20,16 @@ test('what was dialled and not hung up is known to the next start', (context) =>
   record.add('lte', lte);
   record.add('isdn', { ...lte, interface: 'ppp0' });
   record.remove('isdn');
-  assert.deepEqual([...new OnDemandRecord(state).links], [['lte', lte]]);
+  const modem = { interface: 'ppp1', ppp: true, withinMillis: 280_000 } as const;
+  record.add('modem', modem);
+  assert.deepEqual(
+    [...new OnDemandRecord(state).links],
+    [
+      ['lte', lte],
+      ['modem', modem],
+    ],
+  );
+  record.remove('modem');
   record.remove('lte');
   assert.equal(existsSync(file), false);
 });

@@ -1,8 +1,8 @@
 /**
  * Which links the daemon has brought up, on disk, so that the start after a SIGKILL can hang them up.
  *
- * Contract: a link is in `<state>/on-demand.json`, with what it takes to hang it up, from before its up-command begins until
- * its down-command has succeeded. A record from before the last boot is worthless and ignored; a damaged one as well, as
+ * Contract: a link is in `<state>/on-demand.json`, with what it takes to hang it up, from before it is dialled until it was
+ * hung up. A record from before the last boot is worthless and ignored; a damaged one as well, as
  * nothing can be done with it. Throws when writing: BS_STATE_UNWRITABLE.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,18 +10,18 @@ import { z } from 'zod';
 import { removeDurableFile, writeDurableFile } from './durable-file.ts';
 import { readSetting } from './sysctl.ts';
 
-const linkSchema = z.object({
-  interface: z.string(),
-  downCommand: z.array(z.string()).min(1),
-  withinMillis: z.number(),
-});
+const place = { interface: z.string(), withinMillis: z.number() };
+const linkSchema = z.union([
+  z.object({ ...place, downCommand: z.array(z.string()).min(1) }),
+  z.object({ ...place, ppp: z.literal(true) }),
+]);
 const recordSchema = z.object({ boot: z.string(), links: z.record(z.string(), linkSchema) });
 
-export type DialledLink = {
-  readonly interface: string;
-  readonly downCommand: readonly string[];
-  readonly withinMillis: number;
-};
+export type DialledLink = { readonly interface: string; readonly withinMillis: number } & (
+  | { readonly downCommand: readonly string[] }
+  /** By pppd, which is found by the link's name. */
+  | { readonly ppp: true }
+);
 
 export class OnDemandRecord {
   readonly #path: string;

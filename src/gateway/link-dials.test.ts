@@ -4,21 +4,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DialCommands, type OnDemandLinkConfig } from './dial-commands.ts';
+import { commandDialler } from './command-dialler.ts';
+import type { OnDemandLinkConfig } from './link-dialler.ts';
+import { dialledLink, LinkDials } from './link-dials.ts';
+
+const noModem = { dial: () => assert.fail(), hangUp: () => assert.fail() };
+const diallers = { command: commandDialler, ppp: noModem };
 
 type Rig = {
-  commands: DialCommands;
+  commands: LinkDials;
   troubles: string[];
   state: string;
   log(): string[];
-  next(): DialCommands;
+  next(): LinkDials;
 };
 
 function open(context: TestContext): Rig {
   const state = mkdtempSync(join(tmpdir(), 'bs-dial-'));
   context.after(() => rmSync(state, { recursive: true }));
   const troubles: string[] = [];
-  const next = () => new DialCommands(state, (problem) => troubles.push(problem));
+  const next = () => new LinkDials(state, diallers, (problem) => troubles.push(problem));
   const file = join(state, 'log');
   const log = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
   return { commands: next(), troubles, state, log, next };
@@ -27,14 +32,15 @@ function open(context: TestContext): Rig {
 /** Scripts of a shell, which know the log as `$0`. */
 function link({ state }: Rig, up: string, down: string): OnDemandLinkConfig {
   const words = (script: string) => ['/bin/sh', '-c', script, join(state, 'log')];
-  const onDemand = { upCommand: words(up), downCommand: words(down), withinMillis: 5_000 };
+  const way = { kind: 'command', upCommand: words(up), downCommand: words(down) };
+  const onDemand = { way, withinMillis: 5_000 };
   return { name: 'lte', interface: 'wwan0', onDemand } as unknown as OnDemandLinkConfig;
 }
 
 const down = 'echo down $BACKSTAY_LINK $BACKSTAY_INTERFACE >> $0';
 
-function hangUp(commands: DialCommands, { name, interface: device, onDemand }: OnDemandLinkConfig) {
-  return commands.hangUp(name, { interface: device, ...onDemand });
+function hangUp(commands: LinkDials, link: OnDemandLinkConfig) {
+  return commands.hangUp(link.name, dialledLink(link));
 }
 
 test('a link is on record from before it is dialled until it is hung up', async (context) => {
@@ -72,7 +78,7 @@ test('an up-command that runs at the end is ended before the link is hung up', a
   const begin = performance.now();
   await rig.commands.hangUpAll(() => {});
   assert.ok(performance.now() - begin < 2_000);
-  assert.match((await dialling) ?? '', /SIGKILL/);
+  assert.match((await dialling)?.message ?? '', /SIGKILL/);
   await sleep(3_000);
   assert.deepEqual(rig.log(), ['down lte wwan0']);
 });
@@ -109,7 +115,9 @@ test('a link that cannot be hung up at the end is told as trouble, and left to t
 test('a record that cannot be written is told, and the link is dialled all the same', async (context) => {
   const rig = open(context);
   const troubles: string[] = [];
-  const commands = new DialCommands(join(rig.state, 'not', 'there'), (problem) => troubles.push(problem));
+  const commands = new LinkDials(join(rig.state, 'not', 'there'), diallers, (problem) =>
+    troubles.push(problem),
+  );
   assert.equal(await commands.dial(link(rig, 'true', down)), undefined);
   assert.match(troubles.join(), /^BS_STATE_UNWRITABLE/);
 });

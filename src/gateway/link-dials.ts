@@ -1,28 +1,29 @@
 /**
- * Runs the commands of the links on demand, and keeps on disk which of them may be up.
+ * Dials the links on demand and hangs them up, each in its way, and keeps on disk which of them may be up.
  *
- * Contract: one command of a link at a time. A link is on record from before its up-command begins until its down-command has
- * succeeded. Commands answer what went wrong, if anything; a record that cannot be written is told as trouble and keeps
- * no link from being dialled.
+ * Contract: one thing at a time is done to a link. A link is on record from before it is dialled until it was hung up. The answer
+ * is what went wrong, if anything; a record that cannot be written is told as trouble and keeps no link from being dialled.
  */
-import type { LinkConfig, OnDemandConfig } from '../config/index.ts';
 import { BackstayError } from '../errors.ts';
-import { runDialCommand } from '../linux/dial-command.ts';
 import { type DialledLink, OnDemandRecord } from '../linux/on-demand-record.ts';
+import type { DialFailure } from '../tunnel/demand/demand.ts';
+import type { LinkDialler, OnDemandLinkConfig } from './link-dialler.ts';
 
-export type OnDemandLinkConfig = LinkConfig & { readonly onDemand: OnDemandConfig };
+export type LinkDiallers = Readonly<Record<OnDemandLinkConfig['onDemand']['way']['kind'], LinkDialler>>;
 
 /** systemd gives the daemon 15 s to stop. */
 const STOP_MILLIS = 10_000;
 
-export class DialCommands {
+export class LinkDials {
   readonly #record: OnDemandRecord;
   readonly #trouble: (problem: string) => void;
-  readonly #running = new Map<string, Promise<string | undefined>>();
+  readonly #diallers: LinkDiallers;
+  readonly #running = new Map<string, Promise<unknown>>();
   readonly #dialling = new Map<string, AbortController>();
 
   /** @param trouble is told what the operator has to see to */
-  constructor(stateDirectory: string, trouble: (problem: string) => void) {
+  constructor(stateDirectory: string, diallers: LinkDiallers, trouble: (problem: string) => void) {
+    this.#diallers = diallers;
     this.#record = new OnDemandRecord(stateDirectory);
     this.#trouble = trouble;
   }
@@ -32,33 +33,21 @@ export class DialCommands {
     return this.#record.links;
   }
 
-  dial({ name, interface: device, onDemand }: OnDemandLinkConfig): Promise<string | undefined> {
-    const { upCommand, downCommand, withinMillis } = onDemand;
-    this.#write(() => this.#record.add(name, { interface: device, downCommand, withinMillis }));
+  dial(link: OnDemandLinkConfig): Promise<DialFailure | undefined> {
+    const { name, onDemand } = link;
+    this.#write(() => this.#record.add(name, dialledLink(link)));
     const abort = new AbortController();
     this.#dialling.set(name, abort);
-    const run = runDialCommand({
-      words: upCommand,
-      timeoutMillis: withinMillis,
-      environment: environment(name, device),
-      signal: abort.signal,
-    });
+    const run = this.#diallers[onDemand.way.kind].dial(link, abort.signal);
     return this.#track(
       name,
       run.finally(() => this.#dialling.delete(name)),
     );
   }
 
-  hangUp(
-    name: string,
-    { interface: device, downCommand, withinMillis }: DialledLink,
-  ): Promise<string | undefined> {
-    const command = {
-      words: downCommand,
-      timeoutMillis: withinMillis,
-      environment: environment(name, device),
-    };
-    const run = runDialCommand(command).then((failure) => {
+  hangUp(name: string, link: DialledLink): Promise<string | undefined> {
+    const kind = 'downCommand' in link ? 'command' : 'ppp';
+    const run = this.#diallers[kind].hangUp(name, link, link.withinMillis).then((failure) => {
       if (failure === undefined) this.forget(name);
       return failure;
     });
@@ -70,7 +59,7 @@ export class DialCommands {
     this.#write(() => this.#record.remove(name));
   }
 
-  /** Up-commands are ended; a down-command that runs gets its time. @param told before a link is hung up */
+  /** Dials are ended; a hang-up that is under way gets its time. @param told before a link is hung up */
   async hangUpAll(told: (name: string) => void): Promise<void> {
     await Promise.all([...this.dialled].map(([name, link]) => this.#hangUpAtEnd(name, link, told)));
   }
@@ -88,7 +77,7 @@ export class DialCommands {
     if (failure !== undefined) this.#trouble(`BS_HANG_UP_FAILED link ${name}: ${failure}`);
   }
 
-  #track(name: string, run: Promise<string | undefined>): Promise<string | undefined> {
+  #track<Outcome>(name: string, run: Promise<Outcome>): Promise<Outcome> {
     const tracked = run.finally(() => {
       if (this.#running.get(name) === tracked) this.#running.delete(name);
     });
@@ -106,8 +95,11 @@ export class DialCommands {
   }
 }
 
-function environment(link: string, device: string): Record<string, string> {
-  return { BACKSTAY_LINK: link, BACKSTAY_INTERFACE: device };
+/** What it takes to hang the link up. */
+export function dialledLink({ interface: device, onDemand }: OnDemandLinkConfig): DialledLink {
+  const { way, withinMillis } = onDemand;
+  const base = { interface: device, withinMillis };
+  return way.kind === 'command' ? { ...base, downCommand: way.downCommand } : { ...base, ppp: true };
 }
 
 async function atMost(millis: number, work: Promise<unknown>): Promise<void> {
