@@ -3,7 +3,7 @@
  *
  * Contract: nothing is changed. Every check is made even when others fail; what can't be read is itself a finding.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { Config, LinkConfig } from '../../config/index.ts';
 import { BackstayError, errorCatalogue } from '../../errors.ts';
@@ -12,12 +12,15 @@ import { filterScript } from '../../network/filter-table.ts';
 import { firewallScript } from '../../network/forwarding.ts';
 import { resolveLink } from '../../network/link-resolution.ts';
 import type { NetworkSnapshot } from '../../network/network-snapshot.ts';
+import { findProgram } from '../find-program.ts';
 import { isDaemonRunning } from '../instance-lock.ts';
 import { readNetwork } from '../network-state.ts';
+import { readPasswordFile } from '../password-file.ts';
 import { runProgram } from '../run-program.ts';
 import { readSetting } from '../sysctl.ts';
 import { type Check, type CheckStatus, problem } from './check.ts';
 import { checkOverlaps, checkRules } from './conflict-checks.ts';
+import { checkDialling, checkModem } from './dial-checks.ts';
 import { checkIdentity, checkStateDirectory } from './file-checks.ts';
 import { checkLink, type LinkFacts } from './link-checks.ts';
 import { probePort, probeSocketOptions } from './socket-probes.ts';
@@ -35,6 +38,7 @@ export async function runDoctor(config: Config | undefined): Promise<DoctorRepor
       ? []
       : [checkIdentity(config.gateway.identity), checkStateDirectory(config.gateway.state)],
     await checkNetwork(config),
+    config === undefined ? [] : checkDials(config.links),
   ];
   const checks = parts.flat();
   const worst = (['problem', 'warning'] as const).find((status) =>
@@ -67,6 +71,31 @@ async function checkMachine(config: Config | undefined): Promise<Check[]> {
     ),
     system.checkForwarding(forwarding, config?.gateway.forwarding ?? true),
   ];
+}
+
+/** Only where a link is dialled by `ppp`. */
+function checkDials(links: readonly LinkConfig[]): Check[] {
+  const dialled = links.flatMap(({ name, onDemand }) =>
+    onDemand?.way.kind === 'ppp' ? [{ name, way: onDemand.way }] : [],
+  );
+  if (dialled.length === 0) return [];
+  const hasKernelPpp = existsSync('/dev/ppp');
+  return [
+    ...checkDialling({ pppd: findProgram('pppd'), chat: findProgram('chat'), hasKernelPpp }),
+    ...dialled.flatMap(({ name, way }) =>
+      checkModem(name, way, existsSync(way.device), passwordRefusal(way.passwordFile)),
+    ),
+  ];
+}
+
+function passwordRefusal(path: string): string | undefined {
+  try {
+    readPasswordFile(path);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BackstayError)) throw error;
+    return error.message;
+  }
 }
 
 async function checkNetwork(config: Config | undefined): Promise<Check[]> {
