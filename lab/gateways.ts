@@ -29,6 +29,8 @@ const program = join(import.meta.dirname, '..', 'bin', 'backstay');
 export type GatewaysOptions = Omit<ConfigOptions, 'fingerprints'> & {
   /** Resolve as soon as the daemons run, without waiting for the tunnel. */
   readonly withoutWaiting?: boolean;
+  /** Start no daemon: the test has to change something before. */
+  readonly withoutStarting?: boolean;
   /** Arguments behind `run --config FILE`, per side. */
   readonly runArguments?: (files: GatewayFiles) => readonly string[];
 };
@@ -121,6 +123,7 @@ export async function openGateways(lab: Lab, sites: Sites, options: GatewaysOpti
   const runArguments = options.runArguments ?? (() => []);
   const a = new GatewayDaemon('a', sites.gatewayA, files.a, runArguments(files.a));
   const b = new GatewayDaemon('b', sites.gatewayB, files.b, runArguments(files.b));
+  if (options.withoutStarting === true) return { a, b, directory };
   await Promise.all([a.start(), b.start()]);
   if (options.withoutWaiting !== true) await waitUntilUp({ a, b });
   return { a, b, directory };

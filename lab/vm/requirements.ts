@@ -14,6 +14,7 @@ const programs: Readonly<Record<string, string>> = {
   depmod: 'kmod',
   ip: 'iproute2',
   ping: 'iputils-ping',
+  pppd: 'ppp',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
   tcpdump: 'tcpdump',
