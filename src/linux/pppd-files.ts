@@ -54,8 +54,13 @@ export class PppdFiles {
     writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
   }
 
+  /** Where it cannot be removed, nobody but the daemon's user can read it all the same. */
   forgetSecrets(): void {
-    rmSync(this.options, { force: true });
+    try {
+      rmSync(this.options, { force: true });
+    } catch {
+      // The file system does not let us; the next attempt tells.
+    }
   }
 
   /** @returns what the log has from there on, at most 64 KiB; nothing when there is no log */
