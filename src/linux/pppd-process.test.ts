@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { PppdProcess } from './pppd-process.ts';
 
@@ -32,6 +33,22 @@ test('a pppd is found again by its options file, and by nothing else', async (co
   assert.equal(await found.end(5_000), true);
   assert.deepEqual([line.isAlive, found.isAlive, PppdProcess.find(options)], [false, false, undefined]);
   assert.equal(await found.exited, undefined);
+});
+
+test('one that somebody else has started is none of ours', {
+  skip: process.getuid?.() !== 0,
+}, async (context) => {
+  const { line, options } = await start(context);
+  await line.end(3_000);
+  const program = join(dirname(options), 'pppd');
+  chmodSync(dirname(options), 0o755);
+  const stranger = spawn(program, ['file', options], { uid: 65_534, gid: 65_534, stdio: 'ignore', cwd: '/' });
+  const gone = once(stranger, 'exit');
+  await once(stranger, 'spawn');
+  assert.ok(readFileSync(`/proc/${stranger.pid}/cmdline`, 'latin1').includes(options));
+  assert.equal(PppdProcess.find(options), undefined);
+  stranger.kill();
+  await gone;
 });
 
 test('its exit status and what it said are known', async (context) => {

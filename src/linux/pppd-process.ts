@@ -2,12 +2,12 @@
  * A running pppd: started, found again by a later daemon, and ended.
  *
  * Contract: it lives in a session of its own and outlives the daemon, as its output goes to a file. It is recognised by its
- * command line, which names the link's options file, and then by its process id and start time together: a process id
+ * command line, which names the link's options file, if it is root's or the daemon's user's, and then by its process id and start time together: a process id
  * alone may have been given to another program. Only such a process is ever signalled.
  * Source: proc(5), pppd(8) (SIGNALS).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How soon it is seen that a process which is not our child has ended. */
@@ -57,7 +57,7 @@ export class PppdProcess {
       const [program = '', ...args] = readProc(pid, 'cmdline')?.split('\0') ?? [];
       const isOurs = /(^|\/)pppd$/.test(program) && args[0] === 'file' && args[1] === options;
       // A child that has not become another program yet has the same command line.
-      if (isOurs && startTime !== undefined && !isForked(pid, options))
+      if (isOurs && startTime !== undefined && isTrusted(pid) && !isForked(pid, options))
         return new PppdProcess(pid, startTime);
     }
     return undefined;
@@ -100,6 +100,15 @@ function exitOf(child: ChildProcess): Promise<number | undefined> {
   child.on('error', () => resolve(undefined));
   child.on('exit', (status) => resolve(status ?? undefined));
   return promise;
+}
+
+/** Anybody may start a program with whatever command line. */
+function isTrusted(pid: number): boolean {
+  try {
+    return [0, process.getuid?.()].includes(statSync(`/proc/${pid}`).uid);
+  } catch {
+    return false;
+  }
 }
 
 function isForked(pid: number, options: string): boolean {
