@@ -64,6 +64,12 @@ test('the examples show what defaults become', () => {
     direction: 'both',
     traffic: undefined,
   });
+  const modem = example('branch-fibre-modem.yaml').links[1]?.onDemand;
+  assert.ok(modem?.way.kind === 'ppp');
+  const { speed, answerMillis, negotiateMillis } = modem.way;
+  assert.deepEqual([speed, answerMillis, negotiateMillis], [115_200, 60_000, 30_000]);
+  // Three tries of two commands, calling and negotiating, two pauses, and 10 s to spare.
+  assert.equal(modem.withinMillis, 3 * (2 * 5_000 + 60_000 + 30_000) + 2 * 5_000 + 10_000);
   assert.equal(branch.tunnels[0]?.demand.above, undefined);
   const plant = tunnel(example('two-providers-one-interface.yaml'), 'plant');
   assert.deepEqual(plant.links, ['dsl-north', 'dsl-south']);

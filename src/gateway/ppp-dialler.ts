@@ -93,9 +93,10 @@ export class PppDialler implements LinkDialler {
     const line = call?.line ?? findLine(this.#state, name);
     if (call !== undefined) this.#close(call);
     if (line !== undefined) {
-      await this.#clear(link.interface);
-      if (!(await line.end(Math.min(withinMillis, END_MILLIS))))
-        return 'pppd does not end, not even by SIGKILL';
+      // Side by side: a resolver that hangs must not keep the line up.
+      const end = line.end(Math.min(withinMillis, END_MILLIS));
+      const [gone] = await Promise.all([end, this.#clear(link.interface)]);
+      if (!gone) return 'pppd does not end, not even by SIGKILL';
     }
     forgetLine(this.#state, name);
     this.#calls.delete(name);
