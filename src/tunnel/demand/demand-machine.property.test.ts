@@ -21,6 +21,7 @@ const stretch = fc.record({
   seconds: fc.integer({ min: 1, max: 120 }),
   usedBps: load,
   isCut: fc.boolean(),
+  lost: fc.constantFrom('lte', 'isdn', undefined, undefined),
   jumpMillis: fc.oneof(
     { weight: 4, arbitrary: fc.constant(0) },
     fc.integer({ min: -30 * HOUR, max: 30 * HOUR }),
@@ -44,8 +45,9 @@ test('whatever happens: one command of a link at a time, no dial in a forbidden 
       // The rig itself fails when two commands of a link run at once.
       const rig = new DemandRig({ links, fate: () => course[turn++ % course.length]! });
       let wallMillis = noon;
-      for (const { seconds, usedBps, isCut, jumpMillis } of stretches) {
+      for (const { seconds, usedBps, isCut, lost, jumpMillis } of stretches) {
         wallMillis += jumpMillis;
+        if (lost !== undefined) rig.lose(lost);
         for (let second = 0; second < seconds; second++) {
           wallMillis += SECOND;
           const before = rig.told.length;
