@@ -113,7 +113,7 @@ async function otherFailures(): Promise<void> {
   rig.modem.outcome = 'no-carrier';
   await failure('linkDialTryFailed', 'BS_DIAL_NO_CARRIER');
   rig.modem.outcome = 'mute';
-  const { message } = await failure('linkDialTryFailed', 'BS_PPP_TIMEOUT');
+  const { message } = await failure('linkDialFailed', 'BS_PPP_TIMEOUT');
   assert.match(message, /LCP did not come to an end within 10 s/);
   rig.modem.outcome = 'connect';
 }
