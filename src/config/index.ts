@@ -3,6 +3,7 @@
 export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type { TrafficClass } from './class-section.ts';
 export type {
+  AlarmsConfig,
   Config,
   DemandConfig,
   DialHours,
@@ -16,6 +17,7 @@ export type {
   PeerConfig,
   ProbeConfig,
   ProbeTarget,
+  SnmpConfig,
   TrafficRule,
   TunnelConfig,
 } from './config.ts';
