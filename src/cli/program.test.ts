@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { alarmSource } from '../../test/fixtures/alarm-source.ts';
 import { pcap, tcpFrame, udpFrame } from '../../test/fixtures/capture-bytes.ts';
 import { linkFixture, linkSource, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
@@ -45,7 +46,7 @@ async function daemon(context: TestContext) {
   const socket = join(temporary(context), 'backstay.sock');
   const journal = new Journal();
   const source = { ...linkSource, status: async () => statusFixture };
-  const server = await openApiServer(socket, { source, journal, version });
+  const server = await openApiServer(socket, { source, alarms: alarmSource, journal, version });
   context.after(() => server.close());
   return { socket, journal };
 }
