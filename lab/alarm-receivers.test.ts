@@ -17,7 +17,7 @@ import { parseEndpoint } from '../src/network/ip-address.ts';
 import { linkDown, noAlarms, sent } from '../test/fixtures/alarm-rig.ts';
 
 const fingerprint = 'SHA256:mB9xT2yWq7LsK4dRfN0cGzJ6hVuP1eXaO8iQ3wDtYkE';
-const run = { boots: 7, upMillis: 123_456 };
+const run = { boots: 7, upMillis: 123_456, stopped: new AbortController().signal };
 const mibs = ['test/fixtures/mibs', 'packaging']
   .map((path) => join(import.meta.dirname, '..', path))
   .join(':');

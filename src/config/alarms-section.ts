@@ -131,15 +131,18 @@ function snmpVersion() {
 
 function webhookUrl() {
   const allowed = 'a URL such as https://example.org/hook';
-  return textField<string>(allowed, (text) => {
-    const url = /^https?:\/\/[!-~]{1,2000}$/.test(text) ? URL.parse(text) : null;
-    if (url === null) return { wrong: undefined };
-    if (url.username !== '' || url.password !== '')
-      return {
-        wrong: 'which has a password that every reader of the file sees (headers-file is for secrets)',
-      };
-    return { value: text };
-  });
+  return textField<string>(allowed, (text) =>
+    parseUrl(text) === null ? { wrong: undefined } : { value: text },
+  )
+    .refine((text) => parseUrl(text)?.username === '' && parseUrl(text)?.password === '', {
+      // Not shown: what checks the file may be logged.
+      error: 'has a user or a password that every reader of the file sees; headers-file is for secrets',
+    })
+    .meta({ allowed });
+}
+
+function parseUrl(text: string): URL | null {
+  return /^https?:\/\/[!-~]{1,2000}$/.test(text) ? URL.parse(text) : null;
 }
 
 /** RFC 5321 section 4.1.2 without quoted names: what every mail server takes. */

@@ -7,12 +7,12 @@
 import type { Alarm } from '../alarm/alarm.ts';
 import { ReceiverQueue } from '../alarm/receiver-queue.ts';
 import { BackstayError, type ErrorCode } from '../errors.ts';
-import type { AlarmReceiver, EngineRun } from './alarm-receivers.ts';
+import type { AlarmReceiver, DeliveryRun } from './alarm-receivers.ts';
 import { monotonicMillis } from './context.ts';
 
 export type DeliveryParts = {
   readonly receiver: AlarmReceiver;
-  readonly run: () => EngineRun;
+  readonly run: () => DeliveryRun;
   /** What an earlier run had not delivered. */
   readonly before: readonly Alarm[];
   readonly failed: (receiver: string, error: { code: ErrorCode; message: string }) => void;
@@ -80,12 +80,14 @@ export class AlarmDelivery {
   }
 
   #delivered(): void {
+    if (this.#isClosed) return;
     const failedMillis = this.#queue.delivered(monotonicMillis());
     if (failedMillis !== undefined) this.#parts.recovered(this.name, Math.round(failedMillis));
     this.#ended();
   }
 
   #failed(error: unknown): void {
+    if (this.#isClosed) return;
     const isNew = this.#queue.failed(monotonicMillis());
     if (isNew) this.#parts.failed(this.name, failureOf(error));
     this.#ended();

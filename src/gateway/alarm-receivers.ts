@@ -28,11 +28,16 @@ export type AlarmReceiver = {
   readonly name: string;
   /** What an operator needs to set the receiver up. */
   readonly note?: string;
-  readonly deliver: (alarm: SentAlarm, run: EngineRun) => Promise<void>;
+  readonly deliver: (alarm: SentAlarm, run: DeliveryRun) => Promise<void>;
 };
 
-/** Of the daemon as an SNMP engine. */
-export type EngineRun = { readonly boots: number; readonly upMillis: number };
+/** Of the daemon, as an SNMP engine and otherwise. */
+export type DeliveryRun = {
+  readonly boots: number;
+  readonly upMillis: number;
+  /** Breaks off what is under way. */
+  readonly stopped: AbortSignal;
+};
 
 /** Where the machine has what every machine has. */
 export type Places = {
@@ -82,9 +87,9 @@ function webhookReceiver(
   const headers = { 'user-agent': `backstay/${version}`, ...readHeaders(headersFile) };
   return {
     name: `webhook ${new URL(url).origin}`,
-    deliver: (alarm) => {
+    deliver: (alarm, { stopped }) => {
       const body = JSON.stringify(webhookDocument(alarm, gateway));
-      return postWebhook({ url, headers, body, timeoutMillis });
+      return postWebhook({ url, headers, body, timeoutMillis, stopped });
     },
   };
 }
@@ -105,8 +110,10 @@ function mailReceiver(
 ): AlarmReceiver {
   return {
     name: `mail ${to.join(', ')}`,
-    deliver: (alarm) =>
-      sendMail({ program, from, to, message: mailMessage(alarm, gateway, { from, to }), timeoutMillis }),
+    deliver: (alarm, { stopped }) => {
+      const message = mailMessage(alarm, gateway, { from, to });
+      return sendMail({ program, from, to, message, timeoutMillis, stopped });
+    },
   };
 }
 
@@ -127,7 +134,7 @@ function snmpReceiver(
   };
 }
 
-type Composer = (pdu: Uint8Array, run: EngineRun) => Uint8Array;
+type Composer = (pdu: Uint8Array, run: Pick<DeliveryRun, 'boots' | 'upMillis'>) => Uint8Array;
 
 function composerOf2c({ communityFile }: Extract<SnmpConfig, { version: '2c' }>): Composer {
   const community = readSecretLine(communityFile, 1);

@@ -17,7 +17,7 @@ import type { Journal, JournalEntry } from '../journal/journal.ts';
 import { readAlarmRecord, writeAlarmRecord } from '../linux/alarm-record.ts';
 import { KeepaliveLog } from '../linux/keepalive-log.ts';
 import { AlarmDelivery, failureOf } from './alarm-delivery.ts';
-import type { AlarmReceiver, EngineRun } from './alarm-receivers.ts';
+import type { AlarmReceiver, DeliveryRun } from './alarm-receivers.ts';
 import { monotonicMillis } from './context.ts';
 
 export type AlarmsParts = {
@@ -42,6 +42,7 @@ export class Alarms {
   readonly #boots: number;
   readonly #startedAtMillis = monotonicMillis();
   readonly #unsubscribe: () => void;
+  readonly #stopped = new AbortController();
   #keepaliveFailedAtMillis = 0;
   #saveTimer: NodeJS.Timeout | undefined;
   #dueTimer: NodeJS.Timeout | undefined;
@@ -64,7 +65,7 @@ export class Alarms {
         ? undefined
         : new KeepaliveLog(alarms.keepaliveLog, (reason) => this.#keepaliveTrouble(reason));
     this.#unsubscribe = parts.journal.subscribe((entry) => this.#noticed(entry));
-    if (parts.receivers.length > 0) this.#save();
+    if (parts.receivers.length > 0) this.#saveNow();
     this.#endPathsOfBefore();
   }
 
@@ -98,6 +99,7 @@ export class Alarms {
     this.#unsubscribe();
     clearTimeout(this.#dueTimer);
     await Promise.all(this.#deliveries.map((delivery) => delivery.close(FAREWELL_MILLIS)));
+    this.#stopped.abort();
     clearTimeout(this.#saveTimer);
     if (this.#deliveries.length > 0) this.#saveNow();
   }
@@ -199,8 +201,9 @@ export class Alarms {
     ];
   }
 
-  #run(): EngineRun {
-    return { boots: this.#boots, upMillis: monotonicMillis() - this.#startedAtMillis };
+  #run(): DeliveryRun {
+    const upMillis = monotonicMillis() - this.#startedAtMillis;
+    return { boots: this.#boots, upMillis, stopped: this.#stopped.signal };
   }
 
   #saveSoon(): void {

@@ -14,12 +14,15 @@ export type Mail = {
   /** Headers and body. */
   readonly message: string;
   readonly timeoutMillis: number;
+  /** Kills it. */
+  readonly stopped: AbortSignal;
 };
 
 /** What it said is cut to this. */
 const KEPT_CHARACTERS = 300;
 
-export function sendMail({ program, from, to, message, timeoutMillis }: Mail): Promise<void> {
+export function sendMail(mail: Mail): Promise<void> {
+  const { program, from, to, message, timeoutMillis, stopped } = mail;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   // -i: a line with a single dot is no end. --: what follows are addresses.
   const child = spawn(program, ['-i', '-f', from, '--', ...to], {
@@ -36,6 +39,8 @@ export function sendMail({ program, from, to, message, timeoutMillis }: Mail): P
     late = true;
     killGroup(child.pid);
   }, timeoutMillis);
+  const stop = () => killGroup(child.pid);
+  stopped.addEventListener('abort', stop);
   child.on('error', (error: NodeJS.ErrnoException) =>
     reject(undelivered(`sendmail cannot be run (${error.code ?? error.message})`)),
   );
@@ -55,6 +60,7 @@ export function sendMail({ program, from, to, message, timeoutMillis }: Mail): P
   child.stdin.end(message);
   return promise.finally(() => {
     clearTimeout(timer);
+    stopped.removeEventListener('abort', stop);
     child.stderr.destroy();
   });
 }

@@ -12,10 +12,13 @@ export type WebhookRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly timeoutMillis: number;
+  /** Breaks it off. */
+  readonly stopped: AbortSignal;
 };
 
-export async function postWebhook({ url, headers, body, timeoutMillis }: WebhookRequest): Promise<void> {
-  const signal = AbortSignal.timeout(timeoutMillis);
+export async function postWebhook(request: WebhookRequest): Promise<void> {
+  const { url, headers, body, timeoutMillis, stopped } = request;
+  const late = AbortSignal.timeout(timeoutMillis);
   let status: number;
   try {
     const answer = await fetch(url, {
@@ -23,12 +26,12 @@ export async function postWebhook({ url, headers, body, timeoutMillis }: Webhook
       headers: { 'content-type': 'application/json', ...headers },
       body,
       redirect: 'manual',
-      signal,
+      signal: AbortSignal.any([late, stopped]),
     });
     status = answer.status;
     await answer.body?.cancel();
   } catch (cause) {
-    throw undelivered(reasonOf(cause, signal.aborted ? timeoutMillis : undefined), cause);
+    throw undelivered(reasonOf(cause, late.aborted ? timeoutMillis : undefined), cause);
   }
   if (status < 200 || status > 299) throw undelivered(`it answered with status ${status}`);
 }
