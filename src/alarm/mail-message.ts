@@ -6,7 +6,7 @@
  */
 
 import { nameSubject } from '../journal/subject.ts';
-import type { SentAlarm } from './alarm.ts';
+import { isAtLeast, type SentAlarm } from './alarm.ts';
 
 export type MailPlaces = { readonly from: string; readonly to: readonly string[] };
 
@@ -25,9 +25,10 @@ export function mailMessage(alarm: SentAlarm, gateway: string, { from, to }: Mai
   return `${headers.join('\n')}\n\n${base64Lines(bodyOf(alarm, gateway))}\n`;
 }
 
-/** Recoveries are told as such, whatever their severity. */
+/** A recovery that is a warning all the same (another link carries what was lost) is told as a warning. */
 function label({ role, severity }: SentAlarm): string {
-  return role === 'trouble' || role === 'news' ? severity : role;
+  if (role === 'test') return role;
+  return role === 'recovery' && !isAtLeast(severity, 'warning') ? role : severity;
 }
 
 function bodyOf(alarm: SentAlarm, gateway: string): string {
