@@ -17,6 +17,15 @@ describe('what waits for a receiver', () => {
     assert.deepEqual([queue.pending, queue.nextDeadline()], [[], undefined]);
   });
 
+  it('goes out by the time of its latest alarm', () => {
+    const queue = new ReceiverQueue();
+    for (const detail of [linkDown('fibre'), linkDown('lte'), linkUp('fibre')]) queue.put(alarm(detail));
+    assert.deepEqual(
+      queue.pending.map(({ kind, matter }) => `${kind} ${matter}`),
+      ['linkDown link/lte/state', 'linkUp link/fibre/state'],
+    );
+  });
+
   it('is the latest of each matter while the receiver does not answer', () => {
     const queue = new ReceiverQueue();
     queue.put(alarm(linkDown()));

@@ -91,6 +91,7 @@ const brokenScript: [line: string, code: string, place: string][] = [
   ['PASSWORD=secret pppd', 'BS_IMPORT_SHELL', 'f:3'],
   ['if true; then PASSWORD=secret; fi', 'BS_IMPORT_SHELL', 'f:3'],
   ['PASSWORD+=secret', 'BS_IMPORT_SHELL', 'f:3'],
+  ['echo PASSWORD=secret', 'BS_IMPORT_SHELL', 'f:3'],
   ['PASSWORD=secret\nPASSWORD=secret', 'BS_IMPORT_KEY_REPEATED', 'f:4'],
   [`PASSWORD=${'x'.repeat(300)}`, 'BS_IMPORT_TOO_LONG', 'f:3'],
   ['PASSWORD=secret\nTELEPHONE=hello', 'BS_IMPORT_VALUE', 'f:4'],
