@@ -318,3 +318,17 @@ test('import dialbkup prints a configuration and keeps the password in a file of
   writeFileSync(path('cfg'), Buffer.from([0xff, 0x00, 0xfe]));
   assert.match((await backstay(...words)).error, /^BS_IMPORT_NOT_TEXT /);
 });
+
+test('run refuses a secret that others can read before it touches anything', async (context) => {
+  const directory = temporary(context);
+  const path = (name: string) => join(directory, name);
+  assert.equal((await backstay('keygen', '--out', path('id.pem'))).status, 0);
+  writeFileSync(path('community'), 'public\n', { mode: 0o644 });
+  const section = `alarms: { snmp: [{ to: 192.0.2.1, version: 2c, community-file: ${path('community')} }] }`;
+  const gateway = `gateway: { name: lyon, identity: ${path('id.pem')}, state: ${path('state')}, socket: ${path('s')} }`;
+  writeFileSync(path('config'), `${gateway}\nlinks: { fibre: { interface: eth1 } }\n${section}\n`);
+  const { status, error } = await backstay('run', '--config', path('config'));
+  assert.equal(status, 3);
+  assert.match(error, /^BS_SECRET_EXPOSED \S+\/community: Its mode is 0644\. Run `chmod 600`/);
+  assert.equal(existsSync(path('state')), false);
+});
