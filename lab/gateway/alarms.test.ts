@@ -95,12 +95,17 @@ describe('alarms of a gateway', () => {
     const last = await waitForAlarm(bad, 'linkUp', 'Link link0', PATIENT_MILLIS);
     assert.equal(last.replaced > 0, true);
     assert.deepEqual(
-      told(bad).filter(({ matter }) => matter === last.matter).map(({ kind }) => kind),
+      told(bad)
+        .filter(({ matter }) => matter === last.matter)
+        .map(({ kind }) => kind),
       ['linkUp'],
     );
     await waitForAlarm(good, 'alarmReceiverRecovered', 'Gateway site-a');
     assert.equal(told(good).filter(({ kind }) => kind === 'alarmReceiverFailed').length, 1);
-    assert.deepEqual(told(bad).filter(({ kind }) => kind.startsWith('alarmReceiver')), []);
+    assert.deepEqual(
+      told(bad).filter(({ kind }) => kind.startsWith('alarmReceiver')),
+      [],
+    );
   });
 
   it('write the failed polls and the changes to the keepalive log', () => {

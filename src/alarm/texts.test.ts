@@ -100,7 +100,10 @@ test('every kind of event is in the catalogue of alarms, with a notification of 
   assert.deepEqual(Object.keys(alarmCatalogue).toSorted(), Object.keys(eventCatalogue).toSorted());
   const mib = readFileSync(new URL('../../packaging/BACKSTAY-MIB.txt', import.meta.url), 'utf8');
   for (const [name, number] of Object.entries(notifications))
-    assert.match(mib, new RegExp(`^${name} NOTIFICATION-TYPE[^=]*::= \\{ backstayNotifications ${number} \\}`, 'm'));
+    assert.match(
+      mib,
+      new RegExp(`^${name} NOTIFICATION-TYPE[^=]*::= \\{ backstayNotifications ${number} \\}`, 'm'),
+    );
   assert.equal(mib.match(/NOTIFICATION-TYPE$/gm)?.length, Object.keys(notifications).length);
 });
 

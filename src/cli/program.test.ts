@@ -297,7 +297,16 @@ webhook https://example.org  failed  10 s    no answer within 10 s
 test('import dialbkup prints a configuration and keeps the password in a file of its own', async (context) => {
   const directory = temporary(context);
   const path = (name: string) => join(directory, name);
-  const words = ['import', 'dialbkup', '--cfg', path('cfg'), '--ppp-on', path('ppp-on'), '--password-file', path('password')];
+  const words = [
+    'import',
+    'dialbkup',
+    '--cfg',
+    path('cfg'),
+    '--ppp-on',
+    path('ppp-on'),
+    '--password-file',
+    path('password'),
+  ];
   const missing = await backstay(...words);
   assert.match(missing.error, /^BS_IMPORT_MISSING \S+\/cfg: /);
   writeFileSync(path('cfg'), 'Delay=5\nIdaddr1=192.0.2.1\nIdaddr2=198.51.100.1\nRetry=3\nFrequency=4\n');

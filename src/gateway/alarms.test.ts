@@ -132,13 +132,22 @@ describe('the alarms of a gateway', () => {
     first.record({ kind: 'pathDown', subject: path, evidence: { unansweredProbes: 4 } });
     await first.alarms.close();
     const second = open(state, [new Receiver('it')]);
-    assert.deepEqual(second.journal.since(0).map(({ kind, subject }) => [kind, subject]), [['pathRemoved', path]]);
+    assert.deepEqual(
+      second.journal.since(0).map(({ kind, subject }) => [kind, subject]),
+      [['pathRemoved', path]],
+    );
     await second.alarms.close();
   });
 
   it('begin anew where their record is damaged', (context) => {
     const state = temporary(context);
-    for (const text of ['', '{', '{"boots":-1}', '[]', '{"boots":1,"standing":[{"matter":"m","kind":"no"}],"pending":{}}']) {
+    for (const text of [
+      '',
+      '{',
+      '{"boots":-1}',
+      '[]',
+      '{"boots":1,"standing":[{"matter":"m","kind":"no"}],"pending":{}}',
+    ]) {
       writeFileSync(join(state, 'alarms.json'), text);
       assert.deepEqual(readAlarmRecord(state), { boots: 0, standing: [], pending: {} }, text);
     }
@@ -146,7 +155,9 @@ describe('the alarms of a gateway', () => {
 
   it('are tried at every receiver, and nobody is no receiver', async (context) => {
     const state = temporary(context);
-    const tried = open(state, [new Receiver('good'), new Receiver('bad', 'fails')], { keepaliveLog: '/dev/full' });
+    const tried = open(state, [new Receiver('good'), new Receiver('bad', 'fails')], {
+      keepaliveLog: '/dev/full',
+    });
     const { results } = await tried.alarms.testAlarms();
     assert.deepEqual(
       results.map(({ receiver, error }) => [receiver, error?.message]),
@@ -231,9 +242,12 @@ describe('secrets of receivers', () => {
       createSecretFile(join(directory, name), content);
       return join(directory, name);
     };
-    const alarms = (more: Partial<AlarmsConfig>) => ({ gateway: { name: 'lyon' }, alarms: { ...noAlarms, ...more } }) as never;
+    const alarms = (more: Partial<AlarmsConfig>) =>
+      ({ gateway: { name: 'lyon' }, alarms: { ...noAlarms, ...more } }) as never;
     const authentication = { hash: 'sha256', passwordFile: file('short', 'seven77\n') } as const;
-    const snmp = [{ to, version: '3', user: 'u', authentication, privacy: undefined, engineId: undefined }] as never;
+    const snmp = [
+      { to, version: '3', user: 'u', authentication, privacy: undefined, engineId: undefined },
+    ] as never;
     assert.throws(() => openAlarmReceivers(alarms({ snmp }), fingerprint), { code: 'BS_SECRET_INVALID' });
     const headersFile = file('headers', 'a: b\nsecret token\n');
     const webhooks = [{ url: 'https://example.org/', headersFile }];
