@@ -162,9 +162,7 @@ test('law: whatever the files hold, the answer is settings or an error with its 
 });
 
 test('law: a quoted word of the shell comes back as it is, and stays one string in the configuration', () => {
-  const word = fc
-    .string({ minLength: 1, maxLength: 40 })
-    .filter((text) => !/['\p{Cc}\ufffd]/u.test(text));
+  const word = fc.string({ minLength: 1, maxLength: 40 }).filter((text) => !/['\p{Cc}\ufffd]/u.test(text));
   fc.assert(
     fc.property(word, word, (account, password) => {
       const read = readProvider(`ACCOUNT='${account}'\nPASSWORD='${password}'\nTELEPHONE=0123\n`, 'f');
