@@ -23,7 +23,7 @@ export type ConfigOptions = {
   readonly declareRates?: boolean;
   /** At which A calls B; default the one of the links. */
   readonly dialPort?: number;
-  /** Merged into `gateway`, `links.*` and the tunnel of both files; what is for one side goes over that. */
+  /** Merged into `gateway`, `links.*`, the tunnel and `alarms` of both files; what is for one side goes over that. */
   readonly overrides?: Overrides & Readonly<Partial<Record<Side, Overrides>>>;
 };
 
@@ -34,6 +34,7 @@ type Overrides = {
   /** By the link's name, over that. */
   readonly links?: Readonly<Record<string, object>>;
   readonly tunnel?: object;
+  readonly alarms?: object;
 };
 
 /** Where a gateway's files are. */
@@ -100,6 +101,7 @@ export function gatewayConfig(
       ]),
     ),
     tunnels: { [tunnelName]: { ...tunnelSection(links, side, options), ...overrides.tunnel } },
+    ...(overrides.alarms && { alarms: overrides.alarms }),
   });
 }
 

@@ -24,6 +24,17 @@ export const errorCatalogue = {
     remedy: 'Give the link an address that its interface has, or wait until the interface has it.',
     exitStatus: exitStatus.unavailable,
   },
+  BS_ALARM_NO_RECEIVER: {
+    summary: 'The configuration names nobody who is told of alarms.',
+    remedy: 'Give it an `alarms` section with a receiver (docs/alarms.md), and start the daemon anew.',
+    exitStatus: exitStatus.usage,
+  },
+  BS_ALARM_UNDELIVERED: {
+    summary: 'An alarm could not be handed to a receiver.',
+    remedy:
+      'The message says why; `backstay alarm test` tries all receivers. What waits is sent when the receiver answers again.',
+    exitStatus: exitStatus.failure,
+  },
   BS_ALREADY_RUNNING: {
     summary: 'Another daemon answers on the control socket.',
     remedy: 'Stop it first, or give this one its own `gateway.socket` and `gateway.state`.',
@@ -133,6 +144,68 @@ export const errorCatalogue = {
     summary: 'The identity file cannot be written.',
     remedy: 'Give a place that exists, has room and may be written by this user.',
     exitStatus: exitStatus.failure,
+  },
+  BS_IMPORT_ADDRESS: {
+    summary: 'A file to be imported has something else where an IPv4 address must be.',
+    remedy:
+      'Write the address as four numbers from 0 to 255 with dots between, of a machine that can be asked.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_KEY_MISSING: {
+    summary: 'A file to be imported lacks a setting that is needed.',
+    remedy: 'Add the setting that is named; docs/import.md has what each file must have.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_KEY_REPEATED: {
+    summary: 'A file to be imported has a setting twice.',
+    remedy: 'Remove the one that does not hold; which one the old program took is not certain.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_KEY_UNKNOWN: {
+    summary: 'A file to be imported has a setting that is not known.',
+    remedy: 'Correct its name or remove it; docs/import.md has the settings that there are.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_MISSING: {
+    summary: 'A file to be imported does not exist.',
+    remedy: 'Name the file with --cfg or --ppp-on.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_NOT_TEXT: {
+    summary: 'A file to be imported is not a text file.',
+    remedy: 'Look whether it is the right file, and whether it was copied whole.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_NUMBER: {
+    summary: 'A file to be imported has something else where a number must be, or one that is out of range.',
+    remedy: 'The message has the range; correct the line.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_SHELL: {
+    summary: 'A setting of a shell script to be imported is not a plain assignment.',
+    remedy:
+      "Write it as NAME=value or NAME='value', without variables, commands or other constructs of the shell.",
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_SYNTAX: {
+    summary: 'A line of a file to be imported is no setting.',
+    remedy: 'Write it as Name=value, or make it a comment with #.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_TOO_LONG: {
+    summary: 'A file to be imported, or a value in it, is longer than any that was meant.',
+    remedy: 'Look whether it is the right file.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_IMPORT_UNREADABLE: {
+    summary: 'A file to be imported cannot be read.',
+    remedy: 'Run the command as a user who may read it.',
+    exitStatus: exitStatus.privilege,
+  },
+  BS_IMPORT_VALUE: {
+    summary: 'A file to be imported has a value that cannot be used as it is.',
+    remedy: 'The message says what is wrong with it; correct the line.',
+    exitStatus: exitStatus.configuration,
   },
   BS_INTERFACE_FOREIGN: {
     summary: "A tunnel's interface has the name of an interface that belongs to something else.",
@@ -272,6 +345,31 @@ export const errorCatalogue = {
   BS_PROGRAM_OUTPUT: {
     summary: 'A program of the system answered with something that Backstay does not understand.',
     remedy: "Compare the program's version with the supported ones (`backstay doctor`).",
+    exitStatus: exitStatus.failure,
+  },
+  BS_SECRET_EXPOSED: {
+    summary: 'Other users of the machine can reach a file that holds a secret.',
+    remedy: 'Run `chmod 600` on the file; if someone may have read it, change the secret.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_SECRET_INVALID: {
+    summary: 'A file that should hold a secret holds something else.',
+    remedy: 'The message says what is wrong; the page of the part that needs it has an example.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_SECRET_MISSING: {
+    summary: 'A file that should hold a secret does not exist.',
+    remedy: 'Make it, readable by its owner only (mode 0600), or correct the setting that names it.',
+    exitStatus: exitStatus.configuration,
+  },
+  BS_SECRET_UNREADABLE: {
+    summary: 'A file that holds a secret cannot be opened.',
+    remedy: 'Start the program as the user who owns the file.',
+    exitStatus: exitStatus.privilege,
+  },
+  BS_SECRET_UNWRITABLE: {
+    summary: 'A file for a secret cannot be made.',
+    remedy: 'Give a place that exists, may be written by this user, and has no file of that name yet.',
     exitStatus: exitStatus.failure,
   },
   BS_SELF_TEST_FAILED: {

@@ -13,7 +13,17 @@ export type Breach = {
   readonly reason: string;
 };
 
-const pureRooms = ['config', 'link', 'tunnel', 'pair', 'cluster', 'network', 'journal'] as const;
+const pureRooms = [
+  'config',
+  'link',
+  'tunnel',
+  'pair',
+  'cluster',
+  'network',
+  'journal',
+  'alarm',
+  'import',
+] as const;
 
 /** Rooms and loose files under src/ that each room may import, besides itself. */
 const neighbours: Readonly<Record<string, readonly string[]>> = {
@@ -24,6 +34,8 @@ const neighbours: Readonly<Record<string, readonly string[]>> = {
   pair: ['config', 'network', 'errors.ts'],
   cluster: ['config', 'network', 'errors.ts'],
   journal: ['errors.ts'],
+  alarm: ['config', 'network', 'journal', 'errors.ts'],
+  import: ['network', 'errors.ts'],
   linux: [...pureRooms, 'errors.ts'],
   dataplane: [...pureRooms, 'linux', 'errors.ts'],
   api: [...pureRooms, 'errors.ts', 'version.ts'],

@@ -8,6 +8,7 @@
 import { type Context, Hono } from 'hono';
 import { BackstayError, type ErrorCode } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { AlarmSource } from './alarm-document.ts';
 import { type EventQuery, parseEventQuery, selectEvents } from './event-query.ts';
 import { eventStream } from './event-stream.ts';
 import type { LinkSource } from './link-document.ts';
@@ -16,7 +17,12 @@ import type { StatusSource } from './status.ts';
 export type ErrorDocument = { error: { code: ErrorCode; message: string; place?: string } };
 export type VersionDocument = { version: string; api: 1 };
 
-export function createRoutes(source: StatusSource & LinkSource, journal: Journal, version: string): Hono {
+export function createRoutes(
+  source: StatusSource & LinkSource,
+  alarms: AlarmSource,
+  journal: Journal,
+  version: string,
+): Hono {
   const routes = new Hono();
   routes.get('/v1/version', (context) => context.json<VersionDocument>({ version, api: 1 }));
   routes.get('/v1/status', async (context) => context.json(await source.status()));
@@ -29,6 +35,7 @@ export function createRoutes(source: StatusSource & LinkSource, journal: Journal
   routes.get('/v1/links/:name/trial', (context) =>
     context.json(source.tryLink(context.req.param('name'), context.req.query())),
   );
+  routes.post('/v1/alarms/test', async (context) => context.json(await alarms.testAlarms()));
   routes.notFound((context) => {
     const place = `${context.req.method} ${context.req.path}`;
     return failure(context, new BackstayError('BS_API_NOT_FOUND', 'There is nothing here.', { place }));
@@ -55,6 +62,7 @@ function failure(context: Context, error: unknown): Response {
 
 function httpStatus(code: ErrorCode): 400 | 404 | 500 {
   switch (code) {
+    case 'BS_ALARM_NO_RECEIVER':
     case 'BS_API_BAD_REQUEST':
     case 'BS_LINK_NOT_PROBED':
       return 400;

@@ -5,6 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { alarmSource } from '../../test/fixtures/alarm-source.ts';
 import { linkFixture, linkSource, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
 import { Journal } from '../journal/journal.ts';
@@ -19,7 +20,7 @@ function place(context: TestContext): string {
 async function open(context: TestContext, socketPath: string, status = async () => statusFixture) {
   const journal = new Journal();
   const source = { ...linkSource, status };
-  const server = await openApiServer(socketPath, { source, journal, version: '0.1.0' });
+  const server = await openApiServer(socketPath, { source, alarms: alarmSource, journal, version: '0.1.0' });
   context.after(() => server.close());
   return { journal, server };
 }

@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { BackstayError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { AlarmSource } from './alarm-document.ts';
 import type { LinkSource } from './link-document.ts';
 import { createRoutes } from './routes.ts';
 import type { StatusSource } from './status.ts';
@@ -24,10 +25,10 @@ const maxPathBytes = 107;
 
 export async function openApiServer(
   socketPath: string,
-  parts: { source: StatusSource & LinkSource; journal: Journal; version: string },
+  parts: { source: StatusSource & LinkSource; alarms: AlarmSource; journal: Journal; version: string },
 ): Promise<ApiServer> {
   await makeRoom(socketPath);
-  const routes = createRoutes(parts.source, parts.journal, parts.version);
+  const routes = createRoutes(parts.source, parts.alarms, parts.journal, parts.version);
   const server = createAdaptorServer({ fetch: routes.fetch }) as Server;
   await listen(server, socketPath);
   // A request that breaks off is the reader's affair.

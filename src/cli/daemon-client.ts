@@ -20,6 +20,12 @@ export async function getDocument<T>(socketPath: string, path: string): Promise<
   return parse(await readText(answer), socketPath) as T;
 }
 
+/** Asks the daemon to do something. @param withinMillis how long that may take */
+export async function postDocument<T>(socketPath: string, path: string, withinMillis: number): Promise<T> {
+  const answer = await ask(socketPath, path, { method: 'POST', timeout: withinMillis });
+  return parse(await readText(answer), socketPath) as T;
+}
+
 /** The entries of the event stream, until the daemon ends it or `signal` does. */
 export async function* streamEntries(
   socketPath: string,
@@ -44,15 +50,22 @@ export async function* streamEntries(
   }
 }
 
-function ask(socketPath: string, path: string): Promise<IncomingMessage> {
+function ask(
+  socketPath: string,
+  path: string,
+  how: { readonly method: 'GET' | 'POST'; readonly timeout: number } = {
+    method: 'GET',
+    timeout: answerTimeoutMillis,
+  },
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: answerTimeoutMillis }, (answer) => {
+    const asked = request({ socketPath, path, ...how }, (answer) => {
       answer.setEncoding('utf8');
       if (answer.statusCode === 200) return resolve(answer);
       readText(answer).then((text) => reject(refusal(text, answer.statusCode, socketPath)), reject);
     });
     asked.on('timeout', () => {
-      const seconds = answerTimeoutMillis / 1000;
+      const seconds = how.timeout / 1000;
       asked.destroy(
         unreachable(socketPath, `No answer within ${seconds} s; the daemon may be stopped or hung.`),
       );

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { alarmSource, alarmTestFixture } from '../../test/fixtures/alarm-source.ts';
 import { pcap, tcpFrame, udpFrame } from '../../test/fixtures/capture-bytes.ts';
 import { linkFixture, linkSource, trialFixture } from '../../test/fixtures/link-source.ts';
 import { statusFixture } from '../../test/fixtures/status.ts';
@@ -45,7 +46,7 @@ async function daemon(context: TestContext) {
   const socket = join(temporary(context), 'backstay.sock');
   const journal = new Journal();
   const source = { ...linkSource, status: async () => statusFixture };
-  const server = await openApiServer(socket, { source, journal, version });
+  const server = await openApiServer(socket, { source, alarms: alarmSource, journal, version });
   context.after(() => server.close());
   return { socket, journal };
 }
@@ -275,4 +276,68 @@ test('decode reads one message or one report from hexadecimal digits', async () 
     assert.deepEqual([bad.status, bad.out], [1, ''], digits);
     assert.match(bad.error, /^BS_DECODE_FAILED --hex: /);
   }
+});
+
+test('alarm test shows who takes it, and its status is 1 when one does not', async (context) => {
+  const { socket } = await daemon(context);
+  const { status, out } = await backstay('alarm', 'test', '--socket', socket);
+  assert.equal(status, 1);
+  assert.equal(
+    out,
+    `RECEIVER                     RESULT  TIME
+syslog                       taken   1 ms
+snmp 192.0.2.11:162          sent    201 ms  engine 0x80001f88050102030405
+webhook https://example.org  failed  10 s    no answer within 10 s
+`,
+  );
+  const json = await backstay('alarm', 'test', '--json', '--socket', socket);
+  assert.deepEqual(JSON.parse(json.out), alarmTestFixture);
+});
+
+test('import dialbkup prints a configuration and keeps the password in a file of its own', async (context) => {
+  const directory = temporary(context);
+  const path = (name: string) => join(directory, name);
+  const words = [
+    'import',
+    'dialbkup',
+    '--cfg',
+    path('cfg'),
+    '--ppp-on',
+    path('ppp-on'),
+    '--password-file',
+    path('password'),
+  ];
+  const missing = await backstay(...words);
+  assert.match(missing.error, /^BS_IMPORT_MISSING \S+\/cfg: /);
+  writeFileSync(path('cfg'), 'Delay=5\nIdaddr1=192.0.2.1\nIdaddr2=198.51.100.1\nRetry=3\nFrequency=4\n');
+  writeFileSync(path('ppp-on'), 'ACCOUNT=a\nPASSWORD=pa55phrase\n');
+  const broken = await backstay(...words);
+  assert.match(broken.error, /^BS_IMPORT_KEY_MISSING \S+\/ppp-on: TELEPHONE is missing\./);
+  assert.equal(existsSync(path('password')), false);
+  writeFileSync(path('ppp-on'), 'ACCOUNT=a\nPASSWORD=pa55phrase\nTELEPHONE=5551212\n');
+  const { status, out, error } = await backstay(...words, '--primary', 'wan0');
+  assert.deepEqual([status, error], [0, '']);
+  assert.match(out, /interface: "wan0"/);
+  assert.doesNotMatch(out, /pa55phrase/);
+  assert.equal(readFileSync(path('password'), 'utf8'), 'pa55phrase\n');
+  assert.equal(statSync(path('password')).mode & 0o777, 0o600);
+  const again = await backstay(...words);
+  assert.match(again.error, /^BS_SECRET_UNWRITABLE /);
+  assert.doesNotMatch(again.error, /pa55phrase/);
+  writeFileSync(path('cfg'), Buffer.from([0xff, 0x00, 0xfe]));
+  assert.match((await backstay(...words)).error, /^BS_IMPORT_NOT_TEXT /);
+});
+
+test('run refuses a secret that others can read before it touches anything', async (context) => {
+  const directory = temporary(context);
+  const path = (name: string) => join(directory, name);
+  assert.equal((await backstay('keygen', '--out', path('id.pem'))).status, 0);
+  writeFileSync(path('community'), 'public\n', { mode: 0o644 });
+  const section = `alarms: { snmp: [{ to: 192.0.2.1, version: 2c, community-file: ${path('community')} }] }`;
+  const gateway = `gateway: { name: lyon, identity: ${path('id.pem')}, state: ${path('state')}, socket: ${path('s')} }`;
+  writeFileSync(path('config'), `${gateway}\nlinks: { fibre: { interface: eth1 } }\n${section}\n`);
+  const { status, error } = await backstay('run', '--config', path('config'));
+  assert.equal(status, 3);
+  assert.match(error, /^BS_SECRET_EXPOSED \S+\/community: Its mode is 0644\. Run `chmod 600`/);
+  assert.equal(existsSync(path('state')), false);
 });

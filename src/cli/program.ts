@@ -44,6 +44,8 @@ function createProgram(terminal: Terminal, setStatus: (exitStatus: number) => vo
   addIdentityCommands(program, terminal);
   addReadingCommands(program, terminal);
   addLinkCommands(program, terminal, setStatus);
+  addAlarmCommands(program, terminal, setStatus);
+  addImportCommands(program, terminal);
   program
     .command('version')
     .description('print the version')
@@ -149,6 +151,38 @@ function addLinkCommands(
     });
     await tryLink(name, { socket, json: json !== undefined }, Object.fromEntries(given), terminal);
   });
+}
+
+function addAlarmCommands(
+  program: Command,
+  terminal: Terminal,
+  setStatus: (exitStatus: number) => void,
+): void {
+  program
+    .command('alarm')
+    .description('ask the running gateway about its alarms')
+    .command('test')
+    .description('send a test alarm to every receiver; the exit status is 1 when one does not take it')
+    .option('--json', 'print JSON')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (options) =>
+      setStatus(await (await import('./commands/alarm.ts')).testAlarms(options, terminal)),
+    );
+}
+
+function addImportCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('import')
+    .description('make a configuration of the files of another program')
+    .command('dialbkup')
+    .description('print a configuration for what DialBkup.cfg and ppp-on say')
+    .requiredOption('--cfg <file>', 'the file with Delay, Idaddr1, Idaddr2, Retry and Frequency')
+    .requiredOption('--ppp-on <file>', 'the script with ACCOUNT, PASSWORD and TELEPHONE')
+    .requiredOption('--password-file <path>', "where the provider's password is written, mode 0600")
+    .option('--primary <interface>', 'the interface to the internet', 'eth1')
+    .option('--private <interface>', 'the interface to the private network', 'eth0')
+    .option('--device <path>', 'the serial port of the modem', '/dev/ttyS0')
+    .action(async (options) => (await import('./commands/import.ts')).importDialbkup(options, terminal));
 }
 
 /** Of a link's `probe`: by these its recorded rounds can be judged anew. */

@@ -19,7 +19,38 @@ export type Config = {
   /** At least one. */
   readonly links: readonly LinkConfig[];
   readonly tunnels: readonly TunnelConfig[];
+  readonly alarms: AlarmsConfig;
 };
+
+/** Who is told of what happens. */
+export type AlarmsConfig = {
+  /** The least that is told. */
+  readonly from: 'info' | 'notice' | 'warning' | 'alarm';
+  readonly syslog: boolean;
+  /** undefined: none is kept. */
+  readonly keepaliveLog: string | undefined;
+  readonly webhooks: readonly WebhookConfig[];
+  readonly snmp: readonly SnmpConfig[];
+  readonly mail: MailConfig | undefined;
+};
+
+export type WebhookConfig = { readonly url: string; readonly headersFile: string | undefined };
+export type MailConfig = { readonly to: readonly string[]; readonly from: string };
+
+export type SnmpConfig = { readonly to: Endpoint } & (
+  | { readonly version: '2c'; readonly communityFile: string }
+  | {
+      readonly version: '3';
+      readonly user: string;
+      readonly authentication: { readonly hash: UsmHashName; readonly passwordFile: string } | undefined;
+      readonly privacy: { readonly passwordFile: string } | undefined;
+      /** Hexadecimal digits; undefined: from the gateway's identity. */
+      readonly engineId: string | undefined;
+    }
+);
+
+export const usmHashes = ['sha1', 'sha256', 'sha512'] as const;
+export type UsmHashName = (typeof usmHashes)[number];
 
 /** Its filters are in those of the tunnels. */
 export type GatewayConfig = Readonly<Omit<ParsedConfig['gateway'], 'filters' | 'tcp-ports'>> & {

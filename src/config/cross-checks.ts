@@ -5,6 +5,7 @@
  * what the reference tells the operator. A mistake is reported at the later of the settings that do not fit.
  */
 
+import { privacyNeedsAuth, sameReceiver, secretsOfVersion } from './alarm-checks.ts';
 import {
   alwaysALink,
   demandWithoutLink,
@@ -80,4 +81,7 @@ export const crossChecks: readonly CrossCheck[] = [
   familiesOfTargets,
   answersOfCount,
   probeThresholds,
+  secretsOfVersion,
+  privacyNeedsAuth,
+  sameReceiver,
 ];

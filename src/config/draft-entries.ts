@@ -13,13 +13,14 @@ export type DraftEntries = {
   readonly links: ReadonlyMap<string, NamedLink> | undefined;
   readonly tunnels: readonly NamedTunnel[];
   readonly gatewayFilters: readonly FilterDraft[] | undefined;
+  readonly alarms: ConfigDraft['alarms'];
 };
 
 export function entriesOf(draft: ConfigDraft): DraftEntries {
   const links = draft.links && Object.entries(draft.links).map(([name, link]) => ({ ...link, name }));
   const tunnels = Object.entries(draft.tunnels ?? {}).map(([name, tunnel]) => ({ ...tunnel, name }));
   const linksByName = links && new Map(links.map((link) => [link.name, link]));
-  return { links: linksByName, tunnels, gatewayFilters: draft.gateway?.filters };
+  return { links: linksByName, tunnels, gatewayFilters: draft.gateway?.filters, alarms: draft.alarms };
 }
 
 export function linksOf(entries: DraftEntries): NamedLink[] {

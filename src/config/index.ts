@@ -3,6 +3,7 @@
 export { type CheckedConfig, checkConfig } from './check-config.ts';
 export type { TrafficClass } from './class-section.ts';
 export type {
+  AlarmsConfig,
   CommandWay,
   Config,
   DemandConfig,
@@ -18,6 +19,7 @@ export type {
   PppWay,
   ProbeConfig,
   ProbeTarget,
+  SnmpConfig,
   TrafficRule,
   TunnelConfig,
 } from './config.ts';

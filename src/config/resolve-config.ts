@@ -11,6 +11,7 @@ import type { Config, DemandConfig, DialWay, LinkConfig, OnDemandConfig, TunnelC
 import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
 import { triesMillis } from './ppp-section.ts';
+import { resolveAlarms } from './resolve-alarms.ts';
 import { resolveProbe } from './resolve-probe.ts';
 import type { ParsedConfig, ParsedLink, ParsedTunnel } from './schema.ts';
 
@@ -22,7 +23,7 @@ export function resolveConfig(parsed: ParsedConfig): Config {
     ...resolveTunnel(name, tunnel, mtus),
     filter: resolveFilter(filters, tunnel),
   }));
-  return { gateway: { ...gateway, tcpPorts }, links, tunnels };
+  return { gateway: { ...gateway, tcpPorts }, links, tunnels, alarms: resolveAlarms(parsed.alarms) };
 }
 
 /** `bs-` and the tunnel's name in what the kernel allows (15 bytes; names are ASCII). */

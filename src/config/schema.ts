@@ -8,13 +8,14 @@
  */
 
 import { z } from 'zod';
+import { alarmsSection } from './alarms-section.ts';
 import { gatewaySection } from './gateway-section.ts';
 import { linksSection } from './link-section.ts';
 import { tunnelsSection } from './tunnel-section.ts';
 import { wrongValue } from './wording.ts';
 
 export const configSchema = z.strictObject(
-  { gateway: gatewaySection, links: linksSection, tunnels: tunnelsSection },
+  { gateway: gatewaySection, links: linksSection, tunnels: tunnelsSection, alarms: alarmsSection },
   { error: (issue) => wrongValue(issue.input, 'a map with gateway, links and, where wanted, tunnels') },
 );
 

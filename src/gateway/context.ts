@@ -1,7 +1,7 @@
 /** What every part of the running gateway is given: the configuration, the keys, the journal, the packet worker. */
 import type { Config } from '../config/index.ts';
 import type { WorkerHandle } from '../dataplane/worker-handle.ts';
-import type { EventDetail } from '../journal/event.ts';
+import type { EventDetail, ProbedTarget } from '../journal/event.ts';
 import type { Identity } from '../linux/identity.ts';
 
 export type GatewayContext = {
@@ -12,6 +12,13 @@ export type GatewayContext = {
   readonly record: (event: EventDetail) => void;
   /** Where ESP keys are written for a laboratory that wants to read the packets; undefined in real life. */
   readonly keyLog: ((line: string) => void) | undefined;
+  /** Told of every round of a link's probe that failed; `round`: how many in a row it makes. */
+  readonly failedRound?: (
+    link: string,
+    round: number,
+    retries: number,
+    targets: readonly ProbedTarget[],
+  ) => void;
 };
 
 /** Milliseconds of a clock that does not jump. */

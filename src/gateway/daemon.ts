@@ -20,6 +20,8 @@ import { lockInstance } from '../linux/instance-lock.ts';
 import { JournalFile } from '../linux/journal-file.ts';
 import { requirePrivileges } from '../linux/privileges.ts';
 import { version } from '../version.ts';
+import { type AlarmReceiver, openAlarmReceivers } from './alarm-receivers.ts';
+import { Alarms } from './alarms.ts';
 import type { GatewayContext } from './context.ts';
 import { Gateway } from './gateway.ts';
 
@@ -33,10 +35,11 @@ export type DaemonOptions = {
 export async function runDaemon(configPath: string, options: DaemonOptions = {}): Promise<void> {
   const config = loadConfigFile(configPath);
   const identity = readIdentity(config.gateway.identity);
+  const receivers = openAlarmReceivers(config, identity.fingerprint);
   requirePrivileges();
   const lock = await lockInstance(config.gateway.state);
   try {
-    await serve(config, identity, options);
+    await serve(config, identity, receivers, options);
   } finally {
     lock.release();
   }
@@ -45,18 +48,23 @@ export async function runDaemon(configPath: string, options: DaemonOptions = {})
 async function serve(
   config: Config,
   identity: GatewayContext['identity'],
+  receivers: readonly AlarmReceiver[],
   options: DaemonOptions,
 ): Promise<void> {
   const keyLog = openKeyLog(options.keyLogPath);
   const { journal, record, close } = openJournal(config);
   const stop = stopSignal();
+  const alarms = new Alarms({ config, receivers, journal, record });
+  const failedRound: GatewayContext['failedRound'] = (...round) => alarms.failedRound(...round);
   try {
-    await serveUntil(stop, { config, identity, record, keyLog: keyLog?.write }, journal, options);
+    const parts = { config, identity, record, keyLog: keyLog?.write, failedRound };
+    await serveUntil(stop, parts, { journal, alarms }, options);
   } catch (error) {
     const reason = error instanceof BackstayError ? error.line : String(error);
     record({ kind: 'daemonStopping', subject: subjectOf(config), evidence: { reason } });
     throw error;
   } finally {
+    await alarms.close();
     stop.forget();
     close();
     keyLog?.close();
@@ -66,7 +74,7 @@ async function serve(
 async function serveUntil(
   stop: StopSignal,
   parts: Omit<GatewayContext, 'worker'>,
-  journal: Journal,
+  sources: { readonly journal: Journal; readonly alarms: Alarms },
   options: DaemonOptions,
 ): Promise<void> {
   const { config, record } = parts;
@@ -75,7 +83,7 @@ async function serveUntil(
   try {
     gateway = new Gateway({ ...parts, worker });
     const running = gateway;
-    const api = await openApiServer(config.gateway.socket, { source: running, journal, version });
+    const api = await openApiServer(config.gateway.socket, { source: running, ...sources, version });
     try {
       record(startedEvent(config));
       await gateway.start();

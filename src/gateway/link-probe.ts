@@ -26,6 +26,7 @@ export type LinkProbeParts = {
   /** Whether a target answers over other links; undefined where none asks it. */
   readonly elsewhere: (link: string, target: string) => 'answers' | 'silent' | undefined;
   readonly changed: (link: LinkProbe, change: VerdictChange) => void;
+  readonly roundFailed: (link: LinkProbe, round: ProbeRound, badRounds: number) => void;
 };
 
 export class LinkProbe {
@@ -100,6 +101,8 @@ export class LinkProbe {
     const round = { ...plain, targets: plain.targets.map((target, index) => this.#placed(target, index)) };
     this.#history.add(round);
     const change = this.#verdict.roundEnded(round);
+    const { badRounds } = this.standing;
+    if (badRounds > 0) this.#parts.roundFailed(this, round, badRounds);
     if (change === undefined) return;
     this.#changes = [...this.#changes.slice(1 - KEPT_CHANGES), change];
     this.#parts.changed(this, change);

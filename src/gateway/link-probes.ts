@@ -7,30 +7,41 @@
 import type { LinkStatus } from '../api/status.ts';
 import { BackstayError } from '../errors.ts';
 import type { VerdictChange } from '../link/link-verdict.ts';
+import type { ProbeRound } from '../link/probe-round.ts';
 import type { NetworkFailure } from '../linux/network-state.ts';
 import type { ProbeWay } from '../linux/probe-socket.ts';
 import { linkMark } from '../network/link-routing.ts';
 import type { GatewayContext } from './context.ts';
 import { LinkProbe, type ProbedLink } from './link-probe.ts';
 import { probeStatus } from './link-probe-status.ts';
-import { describeStanding, describeVerdict, probeEvidence } from './link-probe-words.ts';
+import { describeStanding, describeVerdict, probedTargets, probeEvidence } from './link-probe-words.ts';
 import type { Links, UsableFamily } from './links.ts';
 
 export class LinkProbes {
-  readonly #context: Pick<GatewayContext, 'config' | 'record'>;
+  readonly #context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>;
   readonly #links: Pick<Links, 'status'>;
   readonly #probes: ReadonlyMap<string, LinkProbe>;
 
-  constructor(context: Pick<GatewayContext, 'config' | 'record'>, links: Pick<Links, 'status'>) {
+  constructor(
+    context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>,
+    links: Pick<Links, 'status'>,
+  ) {
     this.#context = context;
     this.#links = links;
     const { tunnels } = context.config;
     const peers = new Set(tunnels.flatMap(({ peer }) => peer.addresses.map(({ address }) => address.text)));
     const elsewhere = (link: string, target: string) => this.#elsewhere(link, target);
     const changed = (link: LinkProbe, change: VerdictChange) => this.#record(link, change);
+    const roundFailed = (link: LinkProbe, round: ProbeRound, badRounds: number) => {
+      const { name, probe } = link.config;
+      context.failedRound?.(name, badRounds, probe.retries, probedTargets(link, round));
+    };
     const probed = context.config.links.filter((link): link is ProbedLink => link.probe !== undefined);
     this.#probes = new Map(
-      probed.map((config) => [config.name, new LinkProbe({ config, peers, elsewhere, changed })]),
+      probed.map((config) => [
+        config.name,
+        new LinkProbe({ config, peers, elsewhere, changed, roundFailed }),
+      ]),
     );
   }
 

@@ -74,6 +74,26 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'alarmReceiverFailed',
+      subject: gateway,
+      evidence: {
+        receiver: 'webhook https://example.org',
+        code: 'BS_ALARM_UNDELIVERED',
+        message: 'no answer',
+      },
+    },
+    'Gateway lyon cannot send alarms to webhook https://example.org: no answer.',
+  ],
+  [
+    {
+      kind: 'alarmReceiverRecovered',
+      subject: gateway,
+      evidence: { receiver: 'syslog', failedMillis: 62_000 },
+    },
+    'Gateway lyon can send alarms to syslog again, after 1 min 02 s.',
+  ],
+  [
+    {
       kind: 'linkDialled',
       subject: link,
       evidence: {

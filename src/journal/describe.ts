@@ -36,6 +36,12 @@ function predicate(event: JournalEvent): string {
       return `cannot write ${event.evidence.path}: ${event.evidence.reason}; the journal is kept in memory`;
     case 'diskRecovered':
       return recovered(event.evidence);
+    case 'alarmReceiverFailed':
+      return `cannot send alarms to ${event.evidence.receiver}: ${event.evidence.message}`;
+    case 'alarmReceiverRecovered': {
+      const { receiver, failedMillis } = event.evidence;
+      return `can send alarms to ${receiver} again, after ${formatMillis(failedMillis)}`;
+    }
     case 'hostileInput':
       return `dropped input that is not from its peers: ${counts(event.evidence.counts)}`;
     case 'linkUp': {

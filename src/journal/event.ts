@@ -101,7 +101,10 @@ type GatewayHappening =
   | Happening<'dataplaneRestarted', GatewaySubject, { reason: string }>
   | Happening<'diskTrouble', GatewaySubject, { path: string; reason: string }>
   | Happening<'diskRecovered', GatewaySubject, { path: string; entriesWritten: number; entriesLost: number }>
-  | Happening<'hostileInput', GatewaySubject, { counts: Readonly<Record<string, number>> }>;
+  | Happening<'hostileInput', GatewaySubject, { counts: Readonly<Record<string, number>> }>
+  /** `receiver` as `backstay alarm test` names it. */
+  | Happening<'alarmReceiverFailed', GatewaySubject, { receiver: string; code: string; message: string }>
+  | Happening<'alarmReceiverRecovered', GatewaySubject, { receiver: string; failedMillis: number }>;
 
 type LinkHappening =
   | Happening<
@@ -194,6 +197,8 @@ export type JournalEvent = EventDetail & { readonly at: string; readonly severit
  */
 export const eventCatalogue = {
   adoptedLeftovers: { severity: 'notice', fromStrangers: false },
+  alarmReceiverFailed: { severity: 'warning', fromStrangers: false },
+  alarmReceiverRecovered: { severity: 'notice', fromStrangers: false },
   controlError: { severity: 'warning', fromStrangers: true },
   daemonStarted: { severity: 'notice', fromStrangers: false },
   daemonStopping: { severity: 'notice', fromStrangers: false },

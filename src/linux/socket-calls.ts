@@ -63,6 +63,13 @@ export function connectTo(fd: number, address: Uint8Array, port: number): number
 }
 
 /** Any `struct sockaddr`. */
+export function connectRaw(fd: number, socketAddress: Uint8Array): number {
+  const scratch = socketScratch();
+  scratch.bytes.set(socketAddress);
+  return connectCall(fd, scratch.address, socketAddress.length);
+}
+
+/** Any `struct sockaddr`. */
 export function bindRaw(fd: number, socketAddress: Uint8Array): number {
   const scratch = socketScratch();
   scratch.bytes.set(socketAddress);

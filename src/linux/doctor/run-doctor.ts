@@ -21,7 +21,7 @@ import { readSetting } from '../sysctl.ts';
 import { type Check, type CheckStatus, problem } from './check.ts';
 import { checkOverlaps, checkRules } from './conflict-checks.ts';
 import { checkDialling, checkModem } from './dial-checks.ts';
-import { checkIdentity, checkStateDirectory } from './file-checks.ts';
+import { checkAlarms, checkIdentity, checkStateDirectory } from './file-checks.ts';
 import { checkLink, type LinkFacts } from './link-checks.ts';
 import { probePort, probeSocketOptions } from './socket-probes.ts';
 import * as system from './system-checks.ts';
@@ -36,7 +36,11 @@ export async function runDoctor(config: Config | undefined): Promise<DoctorRepor
     await checkMachine(config),
     config === undefined
       ? []
-      : [checkIdentity(config.gateway.identity), checkStateDirectory(config.gateway.state)],
+      : [
+          checkIdentity(config.gateway.identity),
+          checkStateDirectory(config.gateway.state),
+          ...checkAlarms(config.alarms),
+        ],
     await checkNetwork(config),
     config === undefined ? [] : checkDials(config.links),
   ];
