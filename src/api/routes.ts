@@ -10,13 +10,18 @@ import { BackstayError, type ErrorCode } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type EventQuery, parseEventQuery, selectEvents } from './event-query.ts';
 import { eventStream } from './event-stream.ts';
+import type { InternetSource } from './internet-status.ts';
 import type { LinkSource } from './link-document.ts';
 import type { StatusSource } from './status.ts';
 
 export type ErrorDocument = { error: { code: ErrorCode; message: string; place?: string } };
 export type VersionDocument = { version: string; api: 1 };
 
-export function createRoutes(source: StatusSource & LinkSource, journal: Journal, version: string): Hono {
+export function createRoutes(
+  source: StatusSource & LinkSource & InternetSource,
+  journal: Journal,
+  version: string,
+): Hono {
   const routes = new Hono();
   routes.get('/v1/version', (context) => context.json<VersionDocument>({ version, api: 1 }));
   routes.get('/v1/status', async (context) => context.json(await source.status()));
@@ -29,6 +34,14 @@ export function createRoutes(source: StatusSource & LinkSource, journal: Journal
   routes.get('/v1/links/:name/trial', (context) =>
     context.json(source.tryLink(context.req.param('name'), context.req.query())),
   );
+  routes.post('/v1/links/:name/use', (context) => {
+    source.useLink(context.req.param('name'));
+    return context.json({});
+  });
+  routes.post('/v1/internet/release', (context) => {
+    source.releaseLink();
+    return context.json({});
+  });
   routes.notFound((context) => {
     const place = `${context.req.method} ${context.req.path}`;
     return failure(context, new BackstayError('BS_API_NOT_FOUND', 'There is nothing here.', { place }));
@@ -56,6 +69,8 @@ function failure(context: Context, error: unknown): Response {
 function httpStatus(code: ErrorCode): 400 | 404 | 500 {
   switch (code) {
     case 'BS_API_BAD_REQUEST':
+    case 'BS_INTERNET_LINK_UNUSABLE':
+    case 'BS_INTERNET_NONE':
     case 'BS_LINK_NOT_PROBED':
       return 400;
     case 'BS_API_NOT_FOUND':

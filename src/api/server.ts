@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { BackstayError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { InternetSource } from './internet-status.ts';
 import type { LinkSource } from './link-document.ts';
 import { createRoutes } from './routes.ts';
 import type { StatusSource } from './status.ts';
@@ -24,7 +25,7 @@ const maxPathBytes = 107;
 
 export async function openApiServer(
   socketPath: string,
-  parts: { source: StatusSource & LinkSource; journal: Journal; version: string },
+  parts: { source: StatusSource & LinkSource & InternetSource; journal: Journal; version: string },
 ): Promise<ApiServer> {
   await makeRoom(socketPath);
   const routes = createRoutes(parts.source, parts.journal, parts.version);

@@ -20,6 +20,11 @@ export async function getDocument<T>(socketPath: string, path: string): Promise<
   return parse(await readText(answer), socketPath) as T;
 }
 
+/** Asks the daemon to do something. */
+export async function postRequest(socketPath: string, path: string): Promise<void> {
+  await readText(await ask(socketPath, path, 'POST'));
+}
+
 /** The entries of the event stream, until the daemon ends it or `signal` does. */
 export async function* streamEntries(
   socketPath: string,
@@ -44,9 +49,9 @@ export async function* streamEntries(
   }
 }
 
-function ask(socketPath: string, path: string): Promise<IncomingMessage> {
+function ask(socketPath: string, path: string, method = 'GET'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: answerTimeoutMillis }, (answer) => {
+    const asked = request({ socketPath, path, method, timeout: answerTimeoutMillis }, (answer) => {
       answer.setEncoding('utf8');
       if (answer.statusCode === 200) return resolve(answer);
       readText(answer).then((text) => reject(refusal(text, answer.statusCode, socketPath)), reject);

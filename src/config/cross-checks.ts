@@ -15,6 +15,12 @@ import {
 } from './demand-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { neverMatches, portsNeedProtocol, sameFamilies, sameFilterName } from './filter-checks.ts';
+import {
+  canaryNeedsFallback,
+  masqueradedPeers,
+  tiersWithoutGap,
+  unknownInternetLinks,
+} from './internet-checks.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import { onePerFamily, repeatedEntries } from './list-checks.ts';
 import type { Finding } from './mistake.ts';
@@ -77,4 +83,8 @@ export const crossChecks: readonly CrossCheck[] = [
   familiesOfTargets,
   answersOfCount,
   probeThresholds,
+  unknownInternetLinks,
+  tiersWithoutGap,
+  canaryNeedsFallback,
+  masqueradedPeers,
 ];

@@ -9,6 +9,7 @@ export type {
   Encapsulation,
   Endpoint,
   GatewayConfig,
+  InternetConfig,
   IpAddress,
   IpPrefix,
   LinkConfig,

@@ -21,13 +21,21 @@ export class LinkProbes {
   readonly #links: Pick<Links, 'status'>;
   readonly #probes: ReadonlyMap<string, LinkProbe>;
 
-  constructor(context: Pick<GatewayContext, 'config' | 'record'>, links: Pick<Links, 'status'>) {
+  /** @param told is called after each change of a verdict */
+  constructor(
+    context: Pick<GatewayContext, 'config' | 'record'>,
+    links: Pick<Links, 'status'>,
+    told: () => void = () => {},
+  ) {
     this.#context = context;
     this.#links = links;
     const { tunnels } = context.config;
     const peers = new Set(tunnels.flatMap(({ peer }) => peer.addresses.map(({ address }) => address.text)));
     const elsewhere = (link: string, target: string) => this.#elsewhere(link, target);
-    const changed = (link: LinkProbe, change: VerdictChange) => this.#record(link, change);
+    const changed = (link: LinkProbe, change: VerdictChange) => {
+      this.#record(link, change);
+      told();
+    };
     const probed = context.config.links.filter((link): link is ProbedLink => link.probe !== undefined);
     this.#probes = new Map(
       probed.map((config) => [config.name, new LinkProbe({ config, peers, elsewhere, changed })]),
