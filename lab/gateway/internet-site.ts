@@ -98,14 +98,16 @@ export function linkOf(address: string): number | undefined {
 }
 
 async function prepare({ gatewayA, gatewayB, router }: Sites): Promise<void> {
-  await gatewayB.addAddresses('lo', ...[server, otherServer].flatMap(({ v4, v6 }) => [`${v4}/32`, `${v6}/128`]));
+  await gatewayB.addAddresses(
+    'lo',
+    ...[server, otherServer].flatMap(({ v4, v6 }) => [`${v4}/32`, `${v6}/128`]),
+  );
   const names = ['all', 'wan0', 'wan1', 'lan0'];
   await gatewayA.run('sysctl', ['-qw', ...names.map((name) => `net.ipv4.conf.${name}.rp_filter=1`)]);
   // The providers know nothing of the private network: what is not masqueraded does not come back.
-  await router?.ip(
-    `route add blackhole ${privateNetworks.a.v4}`,
-    `-6 route add blackhole ${privateNetworks.a.v6}`,
-  ).catch(() => {});
+  await router
+    ?.ip(`route add blackhole ${privateNetworks.a.v4}`, `-6 route add blackhole ${privateNetworks.a.v6}`)
+    .catch(() => {});
   const child = await gatewayB.spawn(process.execPath, [serverMain, SERVER_PORT]);
   await child.waitFor(/listening/);
 }

@@ -37,7 +37,10 @@ describe('plain traffic over two tiers', () => {
       },
     });
     await site.gateway.nft(foreign);
-    await site.gateway.ip('route add 192.0.2.0/24 dev lo table 77', 'rule add pref 900 to 192.0.2.0/24 lookup 77');
+    await site.gateway.ip(
+      'route add 192.0.2.0/24 dev lo table 77',
+      'rule add pref 900 to 192.0.2.0/24 lookup 77',
+    );
     untouched = await machineState(site.gateway);
     await site.daemon.start();
     await carriedBy(['link0']);
@@ -71,7 +74,10 @@ describe('plain traffic over two tiers', () => {
   }
 
   /** A fault of link 0; traffic of the client and of the gateway itself goes by link 1 at once, in both families. */
-  async function movesBy(fault: () => Promise<void>, withinMillis = PROMISED_MILLIS): Promise<Entry<'internetMoved'>> {
+  async function movesBy(
+    fault: () => Promise<void>,
+    withinMillis = PROMISED_MILLIS,
+  ): Promise<Entry<'internetMoved'>> {
     const watch = await JournalWatch.start(site.daemon);
     const kept = await site.connect(site.client, server.v4);
     await kept.waitFor(/^3 198\.18\.0\.1|^3 ::ffff:198\.18\.0\.1/m);
@@ -85,7 +91,8 @@ describe('plain traffic over two tiers', () => {
     const took = Date.parse(moved.at) - brokenAt;
     assert.ok(took < withinMillis, `moved after ${took} ms`);
     for (const from of [site.client, site.gateway]) {
-      for (const address of Object.values(server)) assert.equal(await site.wayOf(from, address), 1, `${from.name} ${address}`);
+      for (const address of Object.values(server))
+        assert.equal(await site.wayOf(from, address), 1, `${from.name} ${address}`);
     }
     // Its packets come from another address now: the server refuses them, and the client knows at once.
     await kept.waitFor(/error|closed/, 3_000);
@@ -101,7 +108,8 @@ describe('plain traffic over two tiers', () => {
 
   it('goes by the first tier: client and gateway, both families, with strict rp_filter', async () => {
     for (const from of [site.client, site.gateway]) {
-      for (const address of Object.values(server)) assert.equal(await site.wayOf(from, address), 0, `${from.name} ${address}`);
+      for (const address of Object.values(server))
+        assert.equal(await site.wayOf(from, address), 0, `${from.name} ${address}`);
     }
   });
 

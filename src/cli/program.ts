@@ -123,7 +123,9 @@ function addLinkCommands(
   terminal: Terminal,
   setStatus: (exitStatus: number) => void,
 ): void {
-  const link = program.command('link').description('ask the running gateway about its links, or tell it which one to use');
+  const link = program
+    .command('link')
+    .description('ask the running gateway about its links, or tell it which one to use');
   link
     .command('explain')
     .description('show why a link is up, degraded or down; the exit status is 1 when it is down')

@@ -1,6 +1,6 @@
 /** What must fit together between the section `internet`, the links and the tunnels. */
 
-import { formatPrefix, type IpPrefix, networkOf, prefixContains } from '../network/ip-address.ts';
+import { formatPrefix, prefixesOverlap } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
 import { indexed } from './draft-entries.ts';
 import type { Finding } from './mistake.ts';
@@ -47,7 +47,7 @@ export const masqueradedPeers: CrossCheck = {
     indexed(internet?.masquerade).flatMap(([index, own]): Finding[] => {
       for (const { name, networks } of tunnels) {
         const found = indexed(networks).find(
-          ([, behind]) => behind.length > 0 && overlap(networkOf(own), networkOf(behind)),
+          ([, behind]) => behind.length > 0 && prefixesOverlap(own, behind),
         );
         if (found === undefined) continue;
         const message =
@@ -58,8 +58,3 @@ export const masqueradedPeers: CrossCheck = {
       return [];
     }),
 };
-
-function overlap(one: IpPrefix, other: IpPrefix): boolean {
-  const [wide, narrow] = one.length <= other.length ? [one, other] : [other, one];
-  return wide.address.family === narrow.address.family && prefixContains(wide, narrow.address);
-}

@@ -33,20 +33,19 @@ export const internetSection = z.strictObject(
   {
     links: z
       .record(givenName(), internetLinkSchema, {
-        error: (issue) => wrongValue(issue.input, 'a map from names of links to their tiers, with at least one'),
+        error: (issue) =>
+          wrongValue(issue.input, 'a map from names of links to their tiers, with at least one'),
       })
       .superRefine((links, context) => {
         if (Object.keys(links).length > 0) return;
         context.addIssue({ code: 'custom', message: 'has no entry, must have at least one link' });
       })
       .meta({ description: 'The links that may carry it, by their names.' }),
-    masquerade: oneOrMore(network(), 256)
-      .optional()
-      .meta({
-        description:
-          'Networks whose packets get the address of the link that they leave by, as it must be for private networks.',
-        shownDefault: 'none',
-      }),
+    masquerade: oneOrMore(network(), 256).optional().meta({
+      description:
+        'Networks whose packets get the address of the link that they leave by, as it must be for private networks.',
+      shownDefault: 'none',
+    }),
     fallback: z
       .enum(['automatic', 'manual'], { error: (issue) => wrongValue(issue.input, 'automatic or manual') })
       .default('automatic')
@@ -57,7 +56,9 @@ export const internetSection = z.strictObject(
       }),
     hold: duration('1s', '24h')
       .prefault('30s')
-      .meta({ description: 'How long a better tier must be good without a break before traffic returns to it.' }),
+      .meta({
+        description: 'How long a better tier must be good without a break before traffic returns to it.',
+      }),
     canary: canarySchema.optional().meta({
       description: 'Lets a share of new connections return first.',
       shownDefault: 'none: all return at once',

@@ -17,7 +17,11 @@ const link = (index: number): DesiredLink => ({
 
 function state(carrier: number): DesiredState {
   const choices = [{ family: 4, carriers: [{ link: carrier, weight: 1 }] } as const];
-  return { ...nothingDesired, links: [link(0), link(1)], internet: { links: [0, 1], choices, masquerade: [] } };
+  return {
+    ...nothingDesired,
+    links: [link(0), link(1)],
+    internet: { links: [0, 1], choices, masquerade: [] },
+  };
 }
 
 const [before, after] = [state(0), state(1)];
@@ -67,7 +71,8 @@ class Machine {
       carryOut: async () => {
         this.trace.push(step.name);
         await step.carryOut?.();
-        if (step.name === failing && how === 'throws') throw new BackstayError('BS_NETWORK_REFUSED', 'Injected.');
+        if (step.name === failing && how === 'throws')
+          throw new BackstayError('BS_NETWORK_REFUSED', 'Injected.');
       },
       verify: async () => {
         const wrong = (await step.verify?.()) ?? [];
@@ -81,7 +86,10 @@ test('every step in its order', async () => {
   const machine = new Machine();
   assert.deepEqual(await runChange(machine.steps()), { made: true, problems: [] });
   assert.deepEqual(machine.trace, changeOrder);
-  assert.deepEqual([machine.kernel, machine.disk, machine.decided, machine.cutOff], [after, 'after', 'after', true]);
+  assert.deepEqual(
+    [machine.kernel, machine.disk, machine.decided, machine.cutOff],
+    [after, 'after', 'after', true],
+  );
   assert.deepEqual(machine.told, ['moved']);
 });
 
@@ -104,9 +112,22 @@ for (const how of ['throws', 'does not read back'] as const) {
 
 test('a link that is gone by now is not moved to', async () => {
   const gone = { ...after, links: [link(0)] };
-  const parts = { before, after: gone, moves: [move], apply: () => assert.fail(), remaining: () => assert.fail() };
+  const parts = {
+    before,
+    after: gone,
+    moves: [move],
+    apply: () => assert.fail(),
+    remaining: () => assert.fail(),
+  };
   const none = () => {};
-  const steps = changeSteps({ ...parts, tellTunnels: none, remember: none, settle: none, cut: () => [], journal: none });
+  const steps = changeSteps({
+    ...parts,
+    tellTunnels: none,
+    remember: none,
+    settle: none,
+    cut: () => [],
+    journal: none,
+  });
   const outcome = await runChange(steps);
   assert.deepEqual([outcome.made, !outcome.made && outcome.step], [false, 'link']);
 });

@@ -52,10 +52,19 @@ export async function runChange(steps: readonly ChangeStep[]): Promise<ChangeOut
       problems.push(error);
       continue;
     }
-    for (const made of done.toReversed()) await made.undo?.();
+    for (const made of done.toReversed()) await undo(made);
     return { made: false, step: step.name, error };
   }
   return { made: true, problems };
+}
+
+/** What cannot be undone now is put right by the next look at the network, which applies the state before. */
+async function undo(step: ChangeStep): Promise<void> {
+  try {
+    await step.undo?.();
+  } catch (error) {
+    if (!(error instanceof BackstayError)) throw error;
+  }
 }
 
 async function attempt({ name, carryOut, verify }: ChangeStep): Promise<BackstayError | undefined> {

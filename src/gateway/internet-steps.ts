@@ -16,8 +16,8 @@ export type ChangeParts = {
   readonly after: DesiredState;
   readonly moves: readonly Move[];
   readonly apply: (desired: DesiredState) => Promise<AppliedNetwork>;
-  /** What of the state does not stand in the kernel. */
-  readonly remaining: (desired: DesiredState) => Promise<readonly string[]>;
+  /** What of the state, as far as these links are concerned, does not stand in the kernel. */
+  readonly remaining: (desired: DesiredState, links: readonly string[]) => Promise<readonly string[]>;
   readonly tellTunnels: () => void;
   /** On disk: made, or as before. */
   readonly remember: (isMade: boolean) => void;
@@ -29,6 +29,9 @@ export type ChangeParts = {
 
 export function changeSteps(parts: ChangeParts): ChangeStep[] {
   const { before, after, moves, apply, remaining } = parts;
+  const links = [...new Set(moves.flatMap(({ carriers, canary = [] }) => [...carriers, ...canary]))].map(
+    ({ link }) => link,
+  );
   let missing: readonly string[] = [];
   const missingOf = (pattern: RegExp) => () => missing.filter((command) => pattern.test(command));
   return [
@@ -37,7 +40,7 @@ export function changeSteps(parts: ChangeParts): ChangeStep[] {
       name: 'routes',
       carryOut: async () => {
         await applied(apply(before));
-        missing = await remaining(before);
+        missing = await remaining(before, links);
       },
       verify: missingOf(/^ip -\d route /),
     },
@@ -50,7 +53,7 @@ export function changeSteps(parts: ChangeParts): ChangeStep[] {
         parts.remember(true);
         await applied(apply(after));
       },
-      verify: () => remaining(after),
+      verify: () => remaining(after, links),
       undo: async () => {
         await apply(before);
         parts.remember(false);
@@ -77,7 +80,9 @@ function linksWithoutWay(after: DesiredState, moves: readonly Move[]): string[] 
     const isThere = carriers
       .concat(canary ?? [])
       .some(({ link }) => ways.some((it) => it.link.name === link && it.way.family === family));
-    return isThere || carriers.length === 0 ? [] : [`no link of ${carriers.map(({ link }) => link).join(', ')}`];
+    return isThere || carriers.length === 0
+      ? []
+      : [`no link of ${carriers.map(({ link }) => link).join(', ')}`];
   });
 }
 
@@ -85,5 +90,6 @@ function linksWithoutWay(after: DesiredState, moves: readonly Move[]): string[] 
 async function applied(answer: Promise<AppliedNetwork>): Promise<void> {
   const { failures } = await answer;
   const failure = failures.find(({ part }) => part.startsWith('internet'));
-  if (failure !== undefined) throw new BackstayError(failure.error.code, failure.error.message, { place: failure.part });
+  if (failure !== undefined)
+    throw new BackstayError(failure.error.code, failure.error.message, { place: failure.part });
 }

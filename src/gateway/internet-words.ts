@@ -2,7 +2,12 @@
 import type { InternetFamilyStatus, InternetStatus } from '../api/internet-status.ts';
 import type { InternetConfig } from '../config/index.ts';
 import type { Carrier, Grades, Move } from '../internet/internet.ts';
-import { bothFamilies, type Cut, type FamilyGrades, type InternetMachine } from '../internet/internet-machine.ts';
+import {
+  bothFamilies,
+  type Cut,
+  type FamilyGrades,
+  type InternetMachine,
+} from '../internet/internet-machine.ts';
 import { describeMove } from '../journal/describe-internet.ts';
 import type { EventDetail, InternetLinkEvidence } from '../journal/event.ts';
 import type { IpFamily } from '../network/ip-address.ts';

@@ -12,7 +12,12 @@ import { BackstayError } from '../errors.ts';
 import { type Grade, type Grades, isAlive, type Move } from '../internet/internet.ts';
 import { bothFamilies, type Cut, type FamilyGrades, InternetMachine } from '../internet/internet-machine.ts';
 import { countConnections, cutConnections } from '../linux/conntrack.ts';
-import { type InternetState, readInternetState, removeInternetState, writeInternetState } from '../linux/internet-record.ts';
+import {
+  type InternetState,
+  readInternetState,
+  removeInternetState,
+  writeInternetState,
+} from '../linux/internet-record.ts';
 import { applyNetwork, type NetworkFailure, remainingChanges } from '../linux/network-state.ts';
 import type { DesiredInternet, DesiredState, InternetCarrier } from '../network/desired-state.ts';
 import { internetMark } from '../network/internet-routing.ts';
@@ -43,6 +48,7 @@ export class Internet {
   readonly #addresses = new Map<string, string>();
   readonly #lost = new Set<IpFamily>();
   #written = '';
+  #unwritten: BackstayError | undefined;
   readonly #since = new Map<IpFamily, string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -79,6 +85,7 @@ export class Internet {
     failures.push(...this.#cutStale(), ...this.#cutDead());
     this.#write(this.#record());
     this.#setTimer();
+    if (this.#unwritten !== undefined) failures.push({ part: 'internet', error: this.#unwritten });
     return failures;
   }
 
@@ -154,7 +161,8 @@ export class Internet {
 
   #settle(moves: readonly Move[]): void {
     this.#machine.moved(moves, monotonicMillis());
-    for (const { family, canary } of moves) if (canary === undefined) this.#since.set(family, new Date().toISOString());
+    for (const { family, canary } of moves)
+      if (canary === undefined) this.#since.set(family, new Date().toISOString());
   }
 
   /** Good by its probe, or by being there where it has none. */
@@ -182,7 +190,10 @@ export class Internet {
     const choices = bothFamilies.flatMap((family) => {
       const move = moves.find((it) => it.family === family);
       const { carriers, canary } = this.#machine.families[family].standing;
-      const now = { carriers: move?.carriers ?? carriers, first: move === undefined ? canary?.carriers : move.canary };
+      const now = {
+        carriers: move?.carriers ?? carriers,
+        first: move === undefined ? canary?.carriers : move.canary,
+      };
       if (now.carriers.length === 0) return [];
       const first = now.first && { share: config.canary?.share ?? 0, carriers: carriersOf(now.first) };
       // The machine's own packets take the heaviest.
@@ -200,7 +211,8 @@ export class Internet {
       if (isLost === this.#lost.has(family)) continue;
       if (isLost) this.#lost.add(family);
       else this.#lost.delete(family);
-      if (isLost) context.record(lostEvent(family, carriers, config, this.#grades(), context.config.gateway.name));
+      if (isLost)
+        context.record(lostEvent(family, carriers, config, this.#grades(), context.config.gateway.name));
     }
   }
 
@@ -262,12 +274,18 @@ export class Internet {
     return { carriers, links: this.#linkNames(), cuts, chosen: this.#machine.chosen };
   }
 
-  /** @throws BackstayError BS_STATE_UNWRITABLE */
+  /** A disk that is full keeps nobody offline: it is told, and tried again. */
   #write(state: InternetState): void {
     const text = JSON.stringify(state);
     if (text === this.#written) return;
-    writeInternetState(this.#state, state);
-    this.#written = text;
+    try {
+      writeInternetState(this.#state, state);
+      this.#written = text;
+      this.#unwritten = undefined;
+    } catch (error) {
+      if (!(error instanceof BackstayError)) throw error;
+      this.#unwritten = error;
+    }
   }
 
   #setTimer(): void {

@@ -14,7 +14,15 @@
  */
 import type { InternetConfig } from '../config/index.ts';
 import type { IpFamily } from '../network/ip-address.ts';
-import { type Carrier, type Grade, type Grades, isAlive, type Move, type Standing, sameCarriers } from './internet.ts';
+import {
+  type Carrier,
+  type Grade,
+  type Grades,
+  isAlive,
+  type Move,
+  type Standing,
+  sameCarriers,
+} from './internet.ts';
 
 /** Before every tier: the link that the operator chose. */
 const CHOSEN_TIER = 0;
@@ -66,7 +74,8 @@ export class InternetFamily {
     }
     const works = Object.values(grades).some(isAlive);
     const hopes = this.#standing.carriers.some(({ link }) => grades[link] === 'unknown');
-    if (works || !hopes) this.#standing = { ...this.#standing, isLost: !works && this.#standing.carriers.length > 0 };
+    if (works || !hopes)
+      this.#standing = { ...this.#standing, isLost: !works && this.#standing.carriers.length > 0 };
   }
 
   consider(nowMillis: number): Move | undefined {

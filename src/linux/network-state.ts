@@ -91,10 +91,17 @@ async function carryOut(present: NetworkSnapshot, desired: DesiredState): Promis
   return joined([{ changes: [], failures: problems }, filters, firewall, commands, internet]);
 }
 
-/** What of the links' and the internet's parts is not yet as desired: empty when the kernel reads back as it should. */
-export async function remainingChanges(desired: DesiredState): Promise<string[]> {
+/**
+ * What is not yet as desired of plain traffic and of these links: empty when the kernel reads back as it should. Whatever is
+ * wrong with other parts is not asked for.
+ */
+export async function remainingChanges(desired: DesiredState, links: readonly string[]): Promise<string[]> {
   const plan = planNetwork(await readNetwork(), desired);
-  const commands = [...plan.additions, ...plan.removals].filter(({ part }) => /^(internet|link) /.test(part));
+  const parts = [4, 6].flatMap((family) => [
+    `internet IPv${family}`,
+    ...links.map((name) => `link ${name} IPv${family}`),
+  ]);
+  const commands = [...plan.additions, ...plan.removals].filter(({ part }) => parts.includes(part));
   const table = plan.internet === undefined ? [] : [`nft table inet ${internetTableName}`];
   return [...commands.map(({ batch, text }) => `ip -${batch} ${text}`), ...table];
 }

@@ -99,3 +99,15 @@ test('a record from before the last boot restores nothing; a damaged one is an e
 function set(name: string, value: string): void {
   writeFileSync(`/proc/sys/${name}`, value);
 }
+
+test('answers are looked up with their mark while links carry plain traffic, without forwarding too', {
+  skip: !root,
+}, () => {
+  const mark = 'net/ipv4/conf/eth1.5/src_valid_mark';
+  const wishes = { forwarding: false, links: ['eth1.5'], marked: ['eth1.5', 'eth1.5'] };
+  assert.equal(adjustSettings(state, wishes), true);
+  assert.deepEqual([readSetting(mark), readSetting('net/ipv4/ip_forward')], ['1', '0']);
+  assert.equal(adjustSettings(state, wishes), false);
+  assert.equal(adjustSettings(state, { ...wishes, marked: [] }), true);
+  assert.equal(readSetting(mark), '0');
+});

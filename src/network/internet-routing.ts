@@ -39,7 +39,9 @@ export function internetWays({ internet, links }: DesiredState): InternetWay[] {
 
 export function internetRoutes(desired: DesiredState): Route[] {
   return (desired.internet?.choices ?? []).flatMap(({ family, carriers }): Route[] => {
-    const found = carriers.map((carrier) => wayOf(desired, carrier.link, family)).find((it) => it !== undefined);
+    const found = carriers
+      .map((carrier) => wayOf(desired, carrier.link, family))
+      .find((it) => it !== undefined);
     if (found === undefined) return [];
     const { link, way } = found;
     const route = { family, table: internetTable, metric, destination: everything(family) };
@@ -57,7 +59,12 @@ export function internetRules(desired: DesiredState): Rule[] {
       // Length 0: the halves of a tunnel's default route count as special.
       { family, priority: internetPriority.special, table: mainTable, suppressPrefixLength: 0 },
       ...own.map(({ link: { index } }): Rule => {
-        return { family, priority: internetPriority.connection, mark: internetMark(index), table: linkTable(index) };
+        return {
+          family,
+          priority: internetPriority.connection,
+          mark: internetMark(index),
+          table: linkTable(index),
+        };
       }),
       { family, priority: internetPriority.choice, table: internetTable },
     ];

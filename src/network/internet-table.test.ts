@@ -76,15 +76,18 @@ table inet backstay-internet {
 });
 
 test('rules behind those of the links; the gateway itself takes the first link that is there', () => {
-  assert.deepEqual(internetRules(office).map((rule) => `${rule.family}: ${formatRule(rule)}`), [
-    '4: pref 7304 from all lookup main suppress_prefixlength 0 protocol 185',
-    '4: pref 7305 from all fwmark 0x42540000/0xffffffff lookup 7300 protocol 185',
-    '4: pref 7305 from all fwmark 0x42540001/0xffffffff lookup 7301 protocol 185',
-    '4: pref 7306 from all lookup 7299 protocol 185',
-    '6: pref 7304 from all lookup main suppress_prefixlength 0 protocol 185',
-    '6: pref 7305 from all fwmark 0x42540000/0xffffffff lookup 7300 protocol 185',
-    '6: pref 7306 from all lookup 7299 protocol 185',
-  ]);
+  assert.deepEqual(
+    internetRules(office).map((rule) => `${rule.family}: ${formatRule(rule)}`),
+    [
+      '4: pref 7304 from all lookup main suppress_prefixlength 0 protocol 185',
+      '4: pref 7305 from all fwmark 0x42540000/0xffffffff lookup 7300 protocol 185',
+      '4: pref 7305 from all fwmark 0x42540001/0xffffffff lookup 7301 protocol 185',
+      '4: pref 7306 from all lookup 7299 protocol 185',
+      '6: pref 7304 from all lookup main suppress_prefixlength 0 protocol 185',
+      '6: pref 7305 from all fwmark 0x42540000/0xffffffff lookup 7300 protocol 185',
+      '6: pref 7306 from all lookup 7299 protocol 185',
+    ],
+  );
   assert.deepEqual(internetRoutes(office).map(formatRoute), [
     'default via 198.51.100.1 dev eth1 onlink src 198.51.100.2 table 7299 metric 1024 protocol 185',
     'default via fe80::1 dev eth1 onlink src 2001:db8:1::2 table 7299 metric 1024 protocol 185',

@@ -12,7 +12,7 @@
  * Source: S1.5, S1.12; nft(8) "HASH EXPRESSIONS", "CT STATEMENT"; RFC 3022.
  */
 import type { DesiredState, InternetCarrier, InternetChoice } from './desired-state.ts';
-import { internetMark, internetMarks, type InternetWay, internetWays } from './internet-routing.ts';
+import { type InternetWay, internetMark, internetMarks, internetWays } from './internet-routing.ts';
 import { formatPrefix, type IpFamily, type IpPrefix } from './ip-address.ts';
 import { textDigest } from './text-digest.ts';
 
@@ -76,7 +76,10 @@ function cameInRule({ link, way }: InternetWay, ways: readonly InternetWay[]): I
   return { text, label: `came in over link ${link.name}` };
 }
 
-function choiceRules({ family, carriers, canary }: InternetChoice, ways: readonly InternetWay[]): InternetRule[] {
+function choiceRules(
+  { family, carriers, canary }: InternetChoice,
+  ways: readonly InternetWay[],
+): InternetRule[] {
   const names = (some: readonly InternetCarrier[]) =>
     some.map(({ link }) => ways.find((it) => it.link.index === link)?.link.name).join(', ');
   const present = (some: readonly InternetCarrier[]) =>
@@ -94,7 +97,12 @@ function choiceRules({ family, carriers, canary }: InternetChoice, ways: readonl
         ]),
     ...(others.length === 0
       ? []
-      : [{ text: `meta nfproto ipv${family} ${spread(family, others)}`, label: `IPv${family}: ${names(others)}` }]),
+      : [
+          {
+            text: `meta nfproto ipv${family} ${spread(family, others)}`,
+            label: `IPv${family}: ${names(others)}`,
+          },
+        ]),
   ];
 }
 
