@@ -149,7 +149,8 @@ export const errorCatalogue = {
     exitStatus: exitStatus.usage,
   },
   BS_INTERNET_UNCHANGED: {
-    summary: 'Plain traffic could not be moved to another link; everything is as before, and it is tried again.',
+    summary:
+      'Plain traffic could not be moved to another link; everything is as before, and it is tried again.',
     remedy: 'See which step is named, and whether another program changes the same rules or routes.',
     exitStatus: exitStatus.failure,
   },

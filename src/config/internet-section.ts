@@ -40,7 +40,10 @@ export const internetSection = z.strictObject(
         if (Object.keys(links).length > 0) return;
         context.addIssue({ code: 'custom', message: 'has no entry, must have at least one link' });
       })
-      .meta({ description: 'The links that may carry it, by their names.' }),
+      .meta({
+        description: 'The links that may carry it, by their names.',
+        shownAllowed: 'a map from names of links, see below',
+      }),
     masquerade: oneOrMore(network(), 256).optional().meta({
       description:
         'Networks whose packets get the address of the link that they leave by, as it must be for private networks.',
@@ -54,11 +57,9 @@ export const internetSection = z.strictObject(
           'Whether traffic returns to a better tier by itself, or when the operator says so (`backstay link release`).',
         allowed: 'automatic or manual',
       }),
-    hold: duration('1s', '24h')
-      .prefault('30s')
-      .meta({
-        description: 'How long a better tier must be good without a break before traffic returns to it.',
-      }),
+    hold: duration('1s', '24h').prefault('30s').meta({
+      description: 'How long a better tier must be good without a break before traffic returns to it.',
+    }),
     canary: canarySchema.optional().meta({
       description: 'Lets a share of new connections return first.',
       shownDefault: 'none: all return at once',

@@ -7,7 +7,14 @@
 
 import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
 import { resolveClass } from './class-section.ts';
-import type { Config, DemandConfig, InternetConfig, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
+import type {
+  Config,
+  DemandConfig,
+  InternetConfig,
+  LinkConfig,
+  OnDemandConfig,
+  TunnelConfig,
+} from './config.ts';
 import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
 import { resolveProbe } from './resolve-probe.ts';

@@ -91,7 +91,9 @@ test('a record from before the last boot restores nothing; a damaged one is an e
   assert.equal(readSetting('net/ipv4/ip_forward'), '1');
   set('net/ipv4/ip_forward', '0');
   writeFileSync(path, '{');
-  assert.throws(() => adjustSettings(state, { forwarding: true, links: [], marked: [] }), { code: 'BS_STATE_UNREADABLE' });
+  assert.throws(() => adjustSettings(state, { forwarding: true, links: [], marked: [] }), {
+    code: 'BS_STATE_UNREADABLE',
+  });
   assert.equal(readSetting('net/ipv4/ip_forward'), '0');
   rmSync(path);
 });

@@ -25,7 +25,9 @@ function rig() {
 }
 
 const words = (effects: readonly DemandEffect[]) =>
-  effects.map((effect) => `${effect.type} ${effect.link}${effect.type === 'failed' ? '' : ` ${effect.cause.reason}`}`);
+  effects.map(
+    (effect) => `${effect.type} ${effect.link}${effect.type === 'failed' ? '' : ` ${effect.cause.reason}`}`,
+  );
 
 test('the first link that is needed is dialled, the next when that fails, and none beside it', () => {
   const { sample, ended } = rig();
