@@ -84,7 +84,7 @@ export class Internet {
     this.#tellLost();
     failures.push(...this.#cutStale(), ...this.#cutDead());
     this.#write(this.#record());
-    this.#setTimer();
+    this.#setTimer(now);
     if (this.#unwritten !== undefined) failures.push({ part: 'internet', error: this.#unwritten });
     return failures;
   }
@@ -288,10 +288,11 @@ export class Internet {
     }
   }
 
-  #setTimer(): void {
+  /** @param decidedAt what was not due then is still to come, even if its time has come since */
+  #setTimer(decidedAt: number): void {
     clearTimeout(this.#timer);
-    const now = monotonicMillis();
-    const at = this.#machine.nextDeadline(now);
-    if (at !== undefined) this.#timer = setTimeout(this.#parts.considerSoon, at - now + 1);
+    const at = this.#machine.nextDeadline(decidedAt);
+    if (at === undefined) return;
+    this.#timer = setTimeout(this.#parts.considerSoon, Math.max(1, at - monotonicMillis() + 1));
   }
 }

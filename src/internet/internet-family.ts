@@ -136,13 +136,14 @@ export class InternetFamily {
     if (canary !== undefined) return undefined;
     const { holdMillis } = this.#config;
     const carries = (name: string) => carriers.some(({ link }) => link === name);
-    const ripe = (name: string) => nowMillis - (this.#goodSince.get(name) ?? nowMillis) >= holdMillis;
+    // Reckoned as `nextDeadline` does, so that rounding never lets a moment pass between the two.
+    const ripe = (name: string) => (this.#goodSince.get(name) ?? nowMillis) + holdMillis <= nowMillis;
     const ideal = this.#best((link) =>
       this.#isUrgent ? isAlive(this.#grades[link]) : carries(link) ? this.#keeps(link) : ripe(link),
     );
     if (ideal.length === 0 || sameCarriers(ideal, carriers)) return undefined;
     if (this.#isUrgent) return this.#move(ideal, 'operator', nowMillis);
-    if (nowMillis - sinceMillis < holdMillis) return undefined;
+    if (sinceMillis + holdMillis > nowMillis) return undefined;
     const isBetter = this.#tierOfAll(ideal) < this.#tierOfAll(carriers);
     if (!isBetter) return this.#move(ideal, 'joined', nowMillis);
     if (this.#config.fallback === 'manual') return undefined;
