@@ -143,3 +143,26 @@ test('after a restart it goes on from where it was, and what was not cut off yet
   assert.deepEqual(machine.consider(0), []);
   assert.deepEqual(machine.cuts(), [{ link: 'fibre', family: 4 }]);
 });
+
+test('whatever is not due yet has a deadline, and is due then, for any fractions of a millisecond', () => {
+  for (let round = 0; round < 2_000; round++) {
+    const begin = 1_000 + round * 7.000_13 + 1 / (round + 1);
+    const machine = new InternetMachine({ ...config, holdMillis: 2_000 }, begin);
+    const step = (grades: Record<string, Grade>, at: number) => {
+      machine.look({ 4: { fibre: 'gone', lte: 'good', ...grades }, 6: {} }, at);
+      const moves = machine.consider(at);
+      machine.moved(moves, at);
+      return moves;
+    };
+    step({ dsl: 'down' }, begin);
+    let at = begin + 3_000.1;
+    assert.deepEqual(step({ dsl: 'good' }, at), []);
+    for (let early = 0; early < 3; early++) {
+      const next: number = machine.nextDeadline(at) ?? assert.fail(`nothing is awaited at ${at}`);
+      at = next - 1e-4 / (early + 1);
+      assert.deepEqual(step({ dsl: 'good' }, at), []);
+    }
+    const due = machine.nextDeadline(at) ?? assert.fail(`nothing is awaited at ${at}`);
+    assert.equal(step({ dsl: 'good' }, due)[0]?.reason, 'better');
+  }
+});
