@@ -13,6 +13,7 @@ import type { WakeEvent } from '../linux/wake-event.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import { STEP } from '../tunnel/schedule/guard.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
+import { Doze } from './doze.ts';
 import { HOLD_SLOTS, holdArenaBytes } from './hold-memory.ts';
 import { type Arrival, INBOUND_ARENA_BYTES, Inbound } from './inbound.ts';
 import { OUTBOUND_ARENA_BYTES, Outbound } from './outbound.ts';
@@ -65,6 +66,7 @@ export class PacketWorker {
   readonly #inbound: Inbound;
   readonly #reporter: Reporter;
   readonly #plane: Plane;
+  readonly #doze = new Doze();
   #watchedFd = -1;
   #now = 0;
   /** When the first tunnel wants to be served (µs). */
@@ -132,7 +134,7 @@ export class PacketWorker {
 
   run(): void {
     this.#line.tell({ kind: 'ready' });
-    while (!this.#stopped) this.turn();
+    while (!this.#stopped) this.#do(this.#epoll.wait(this.#doze.timeout(this.#timeoutMillis(), this.#now)));
     this.#line.tell({ kind: 'stopped' });
   }
 
@@ -292,6 +294,7 @@ export class PacketWorker {
   }
 
   #dataSent(tunnel: TunnelPlane, path: PlanePath): void {
+    this.#doze.talked(this.#now);
     this.#dueAt(tunnel, path.path.nextDeadline);
     const association = tunnel.outbound;
     if (association === undefined) return;
