@@ -116,6 +116,16 @@ describe('a packet of the peer', () => {
     assert.equal(bench.toDevice(), undefined);
   });
 
+  it('has come no earlier than it was received, however long ago the worker looked at the clock', () => {
+    const reportsAt = [0, 13_000].map((lateness) => {
+      const bench = openBench();
+      bench.lateness = lateness;
+      bench.fromLink(seal(packet4, nextHeader.ipv4));
+      return bench.tunnel.reportAt - bench.now;
+    }) as [number, number];
+    assert.equal(reportsAt[1] - reportsAt[0], 13_000);
+  });
+
   it('asks for a report soon after', () => {
     const bench = openBench();
     bench.fromLink(seal(packet4, nextHeader.ipv4));

@@ -58,6 +58,12 @@ const QUIET_MICROS = 1_000;
 const NAT_KEEPALIVE = 0xff;
 
 export type InboundListener = {
+  /**
+   * The time (µs), read anew after each receive: what came while this thread was not on a processor must not seem to have come
+   * before. A delay may be measured too long, which passes; one that is too short is the line's best for seconds, and all others then
+   * look like a queue.
+   */
+  now(): number;
   /** A report arrived, opened, at `offset`. `path` is the one it came over as far as addresses tell. */
   reportArrived(tunnel: TunnelPlane, arrival: Arrival, offset: number, length: number): void;
   /** The peer used an association for which new outbound keys wait. */
@@ -140,6 +146,7 @@ export class Inbound {
     for (let round = 0; round < RECEIVE_BUDGET; round++) {
       const filled = this.#receiver.receive(socket.fd);
       if (filled <= 0) break;
+      this.#now = this.#listener.now();
       for (let slot = 0; slot < filled; slot++) this.#takeSlot(slot);
       handedOver = this.#writer.flush();
       this.#ordering.settle();
@@ -147,7 +154,7 @@ export class Inbound {
       if (filled < RECEIVE_SLOTS) break;
     }
     if (handedOver === undefined) return undefined;
-    this.#quietUntil = now + QUIET_MICROS;
+    this.#quietUntil = this.#now + QUIET_MICROS;
     return silent ? handedOver : undefined;
   }
 
@@ -161,11 +168,12 @@ export class Inbound {
     for (let round = 0; round < RECEIVE_BUDGET && this.#streamEnd === undefined; round++) {
       const filled = this.#fill(stream);
       if (filled === 0) break;
+      this.#now = this.#listener.now();
       handedOver = this.#takeFrames(stream, this.#streamBuffer + filled) ?? handedOver;
       if (filled < STREAM_READ) break;
     }
     if (handedOver === undefined) return undefined;
-    this.#quietUntil = now + QUIET_MICROS;
+    this.#quietUntil = this.#now + QUIET_MICROS;
     return silent ? handedOver : undefined;
   }
 

@@ -112,6 +112,10 @@ export class PacketWorker {
     this.#inbound = new Inbound(
       this.#arena,
       {
+        now: () => {
+          this.#now = this.#clock();
+          return this.#now;
+        },
         reportArrived: (tunnel, arrival, offset, length) =>
           this.#reportArrived(tunnel, arrival, offset, length),
         heardOn: (tunnel) => this.#plane.activatePending(tunnel),
