@@ -61,6 +61,12 @@ export const errorCatalogue = {
     remedy: 'Name an existing UTF-8 text file that the user of the daemon may read.',
     exitStatus: exitStatus.configuration,
   },
+  BS_CONNTRACK_REFUSED: {
+    summary: 'The kernel does not cut off the connections over a link that failed.',
+    remedy:
+      'Run the daemon with CAP_NET_ADMIN on a kernel with nf_conntrack_netlink; until then such connections end by themselves.',
+    exitStatus: exitStatus.failure,
+  },
   BS_DAEMON_UNREACHABLE: {
     summary: 'The daemon does not answer on its control socket.',
     remedy:
@@ -227,6 +233,22 @@ export const errorCatalogue = {
     summary: 'The kernel lacks something that the packet path needs.',
     remedy: 'Use Linux 5.10 or newer; `backstay doctor` tells what else is missing.',
     exitStatus: exitStatus.unavailable,
+  },
+  BS_INTERNET_LINK_UNUSABLE: {
+    summary: 'The link that the internet should go over cannot carry it.',
+    remedy: '`backstay link explain NAME` says why; the links that may carry are in `internet.links`.',
+    exitStatus: exitStatus.failure,
+  },
+  BS_INTERNET_NONE: {
+    summary: 'The configuration has no section internet.',
+    remedy: 'Write down which links carry plain traffic; docs/failover.md says how.',
+    exitStatus: exitStatus.usage,
+  },
+  BS_INTERNET_UNCHANGED: {
+    summary:
+      'Plain traffic could not be moved to another link; everything is as before, and it is tried again.',
+    remedy: 'See which step is named, and whether another program changes the same rules or routes.',
+    exitStatus: exitStatus.failure,
   },
   BS_LINK_LOST: {
     summary: 'A link on demand was up, went down by itself, and did not come back in time.',

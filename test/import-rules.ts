@@ -16,6 +16,7 @@ export type Breach = {
 const pureRooms = [
   'config',
   'link',
+  'internet',
   'tunnel',
   'pair',
   'cluster',
@@ -30,6 +31,7 @@ const neighbours: Readonly<Record<string, readonly string[]>> = {
   config: ['network', 'errors.ts'],
   network: ['config', 'errors.ts'],
   link: ['config', 'network', 'errors.ts'],
+  internet: ['config', 'network', 'errors.ts'],
   tunnel: ['config', 'network', 'errors.ts'],
   pair: ['config', 'network', 'errors.ts'],
   cluster: ['config', 'network', 'errors.ts'],

@@ -18,7 +18,7 @@ const listings = {
 } as const;
 
 const ipSettings =
-  '^net\\.ipv[46]\\.(ip_forward|conf\\..*\\.(forwarding|accept_ra|accept_redirects|rp_filter|disable_ipv6))$';
+  '^net\\.ipv[46]\\.(ip_forward|conf\\..*\\.(forwarding|accept_ra|accept_redirects|rp_filter|src_valid_mark|disable_ipv6))$';
 
 export type MachineState = Readonly<Record<string, string>>;
 

@@ -44,6 +44,8 @@ export const alarmCatalogue: Readonly<Record<EventKind, AlarmRow>> = {
   diskRecovered: recovery('disk'),
   diskTrouble: trouble('disk'),
   hostileInput: news('hostile'),
+  internetLost: trouble('internet'),
+  internetMoved: recovery('internet', 'backstayInternetMoved'),
   linkChanged: news('addresses'),
   linkDegraded: trouble('state', 'backstayLinkDegraded'),
   linkDialFailed: trouble('state', 'backstayDialFailed'),

@@ -13,6 +13,8 @@ import { formatMillis } from '../journal/quantity.ts';
 const written: readonly EventKind[] = [
   'daemonStarted',
   'daemonStopping',
+  'internetLost',
+  'internetMoved',
   'linkChanged',
   'linkDegraded',
   'linkDialFailed',

@@ -11,6 +11,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { AlarmSource } from './alarm-document.ts';
 import { type EventQuery, parseEventQuery, selectEvents } from './event-query.ts';
 import { eventStream } from './event-stream.ts';
+import type { InternetSource } from './internet-status.ts';
 import type { LinkSource } from './link-document.ts';
 import type { StatusSource } from './status.ts';
 
@@ -18,7 +19,7 @@ export type ErrorDocument = { error: { code: ErrorCode; message: string; place?:
 export type VersionDocument = { version: string; api: 1 };
 
 export function createRoutes(
-  source: StatusSource & LinkSource,
+  source: StatusSource & LinkSource & InternetSource,
   alarms: AlarmSource,
   journal: Journal,
   version: string,
@@ -36,6 +37,14 @@ export function createRoutes(
     context.json(source.tryLink(context.req.param('name'), context.req.query())),
   );
   routes.post('/v1/alarms/test', async (context) => context.json(await alarms.testAlarms()));
+  routes.post('/v1/links/:name/use', (context) => {
+    source.useLink(context.req.param('name'));
+    return context.json({});
+  });
+  routes.post('/v1/internet/release', (context) => {
+    source.releaseLink();
+    return context.json({});
+  });
   routes.notFound((context) => {
     const place = `${context.req.method} ${context.req.path}`;
     return failure(context, new BackstayError('BS_API_NOT_FOUND', 'There is nothing here.', { place }));
@@ -64,6 +73,8 @@ function httpStatus(code: ErrorCode): 400 | 404 | 500 {
   switch (code) {
     case 'BS_ALARM_NO_RECEIVER':
     case 'BS_API_BAD_REQUEST':
+    case 'BS_INTERNET_LINK_UNUSABLE':
+    case 'BS_INTERNET_NONE':
     case 'BS_LINK_NOT_PROBED':
       return 400;
     case 'BS_API_NOT_FOUND':

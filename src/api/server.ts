@@ -14,6 +14,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { BackstayError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { AlarmSource } from './alarm-document.ts';
+import type { InternetSource } from './internet-status.ts';
 import type { LinkSource } from './link-document.ts';
 import { createRoutes } from './routes.ts';
 import type { StatusSource } from './status.ts';
@@ -25,7 +26,12 @@ const maxPathBytes = 107;
 
 export async function openApiServer(
   socketPath: string,
-  parts: { source: StatusSource & LinkSource; alarms: AlarmSource; journal: Journal; version: string },
+  parts: {
+    source: StatusSource & LinkSource & InternetSource;
+    alarms: AlarmSource;
+    journal: Journal;
+    version: string;
+  },
 ): Promise<ApiServer> {
   await makeRoom(socketPath);
   const routes = createRoutes(parts.source, parts.alarms, parts.journal, parts.version);

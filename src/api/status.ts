@@ -7,6 +7,7 @@
  */
 
 import type { ProbedTarget } from '../journal/event.ts';
+import type { InternetStatus } from './internet-status.ts';
 
 export type Status = {
   /** When this document was made. */
@@ -15,6 +16,8 @@ export type Status = {
   /** In the order of the configuration. */
   readonly links: readonly LinkStatus[];
   readonly tunnels: readonly TunnelStatus[];
+  /** Who carries plain traffic; of gateways with `internet` only. */
+  readonly internet?: InternetStatus;
 };
 
 export type GatewayStatus = {

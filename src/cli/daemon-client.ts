@@ -21,7 +21,11 @@ export async function getDocument<T>(socketPath: string, path: string): Promise<
 }
 
 /** Asks the daemon to do something. @param withinMillis how long that may take */
-export async function postDocument<T>(socketPath: string, path: string, withinMillis: number): Promise<T> {
+export async function postDocument<T>(
+  socketPath: string,
+  path: string,
+  withinMillis = answerTimeoutMillis,
+): Promise<T> {
   const answer = await ask(socketPath, path, { method: 'POST', timeout: withinMillis });
   return parse(await readText(answer), socketPath) as T;
 }

@@ -58,6 +58,17 @@ const linkDown = (name: string) =>
     evidence: { interface: 'eth1', reason: 'no carrier' },
   }) as const;
 
+test('link use and link release: status 0 when taken, 1 when the link cannot carry', async (context) => {
+  const { socket } = await daemon(context);
+  const use = await backstay('link', 'use', 'fibre', '--socket', socket);
+  assert.deepEqual([use.status, use.error], [0, '']);
+  assert.match(use.out, /^Link fibre carries the internet/);
+  const refused = await backstay('link', 'use', 'lte', '--socket', socket);
+  assert.deepEqual([refused.status, refused.out], [1, '']);
+  assert.match(refused.error, /^BS_INTERNET_LINK_UNUSABLE lte: /);
+  assert.equal((await backstay('link', 'release', '--socket', socket)).status, 0);
+});
+
 test('a command line that is not understood is one line and status 2', async () => {
   for (const words of [
     ['--nonsense'],

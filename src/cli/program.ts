@@ -125,7 +125,9 @@ function addLinkCommands(
   terminal: Terminal,
   setStatus: (exitStatus: number) => void,
 ): void {
-  const link = program.command('link').description('ask the running gateway about one of its links');
+  const link = program
+    .command('link')
+    .description('ask the running gateway about its links, or tell it which one to use');
   link
     .command('explain')
     .description('show why a link is up, degraded or down; the exit status is 1 when it is down')
@@ -135,6 +137,17 @@ function addLinkCommands(
     .action(async (name, options) =>
       setStatus(await (await import('./commands/link.ts')).explainLink(name, options, terminal)),
     );
+  link
+    .command('use')
+    .description('send plain traffic to the internet over this link, as long as it works')
+    .argument('<name>', 'link of the section internet')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (name, options) => (await import('./commands/link.ts')).useLink(name, options, terminal));
+  link
+    .command('release')
+    .description('let the tiers of the configuration decide again, at once')
+    .option('-s, --socket <path>', 'control socket of the daemon', defaultSocketPath)
+    .action(async (options) => (await import('./commands/link.ts')).releaseLink(options, terminal));
   const trial = link
     .command('try')
     .description('show how often a link would have been down with other settings, by its recorded rounds')

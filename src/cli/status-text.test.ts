@@ -49,6 +49,43 @@ test('a gateway without tunnels says so', () => {
   assert.match(formatStatus({ ...statusFixture, tunnels: [] }, noColours), /No tunnels are configured\.\n$/);
 });
 
+test('who carries plain traffic is one line for each family', () => {
+  const since = new Date(Date.parse(statusFixture.time) - 12_000).toISOString();
+  const internet = {
+    families: [
+      {
+        family: 4,
+        carriers: [
+          { link: 'fibre', tier: 1, share: 0.75 },
+          { link: 'dsl', tier: 1, share: 0.25 },
+        ],
+        since,
+        reason: 'a better tier was good',
+        isLost: false,
+      },
+      {
+        family: 6,
+        carriers: [{ link: 'lte', tier: 2, share: 1 }],
+        canary: { share: 0.1, links: ['fibre'] },
+        reason: 'the operator said so',
+        isLost: false,
+      },
+    ],
+    chosen: 'lte',
+  } as const;
+  const text = formatStatus({ ...statusFixture, internet }, noColours);
+  const chosen = ', link lte is chosen by the operator';
+  assert.ok(
+    text.includes(
+      `\nInternet (IPv4) is carried by fibre (75 %), dsl (25 %) for 12 s: a better tier was good${chosen}\n` +
+        `Internet (IPv6) is carried by lte: the operator said so; 10 % of new connections go over fibre first${chosen}\n`,
+    ),
+    text,
+  );
+  const none = formatStatus({ ...statusFixture, internet: { families: [] } }, noColours);
+  assert.match(none, /\nInternet is carried by no link\n/);
+});
+
 test('a link that is explained, and one that is tried, read as in the golden text', () => {
   const text = formatLink(linkFixture, noColours) + formatTrial(trialFixture, noColours);
   assert.equal(text, golden('link.txt'));

@@ -1,5 +1,6 @@
 /** The status document as a person reads it: the gateway, its links, then each tunnel with its paths. */
 
+import type { InternetStatus } from '../api/internet-status.ts';
 import type {
   FilterStatus,
   LinkStatus,
@@ -15,6 +16,7 @@ import type { Palette } from './terminal.ts';
 export function formatStatus(status: Status, palette: Palette): string {
   const nowMillis = Date.parse(status.time);
   const parts = [formatGateway(status, palette), formatLinks(status.links, nowMillis, palette)];
+  if (status.internet !== undefined) parts.push(formatInternet(status.internet, nowMillis, palette));
   for (const tunnel of status.tunnels) parts.push(formatTunnel(tunnel, nowMillis, palette));
   if (status.tunnels.length === 0) parts.push('No tunnels are configured.\n');
   return parts.join('\n');
@@ -65,6 +67,26 @@ function conditionOf({ state, onDemand, reason, probe }: LinkStatus, nowMillis: 
   const progress = dial === undefined ? '' : `${dial.phase}, try ${dial.try} of ${dial.tries}, `;
   const since = `${progress}for ${formatMillis(nowMillis - Date.parse(onDemand.since))}`;
   return onDemand.reason === undefined ? `(${since})` : `(${since}: ${onDemand.reason})`;
+}
+
+function formatInternet({ families, chosen }: InternetStatus, nowMillis: number, palette: Palette): string {
+  const title = palette.strong('Internet');
+  const choice = chosen === undefined ? '' : `, link ${chosen} is chosen by the operator`;
+  if (families.length === 0) return `${title} is carried by ${palette.bad('no link')}${choice}\n`;
+  return families
+    .map(({ family, carriers, canary, since, reason, isLost }) => {
+      const links = carriers.map(({ link, share }) =>
+        carriers.length === 1 ? link : `${link} (${formatRatio(share)})`,
+      );
+      const long = since === undefined ? '' : ` for ${formatMillis(nowMillis - Date.parse(since))}`;
+      const first =
+        canary === undefined
+          ? ''
+          : `; ${formatRatio(canary.share)} of new connections go over ${canary.links.join(', ')} first`;
+      const paint = isLost ? palette.bad : palette.good;
+      return `${title} (IPv${family}) is carried by ${paint(links.join(', '))}${long}: ${reason}${first}${choice}\n`;
+    })
+    .join('');
 }
 
 function formatTunnel(tunnel: TunnelStatus, nowMillis: number, palette: Palette): string {

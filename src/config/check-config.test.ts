@@ -35,7 +35,10 @@ test('a file that is no configuration at all gets one clear mistake', () => {
     ],
     ['['.repeat(20_000), /^f\.yaml:1:1 the file has lists or maps nested too deeply, /],
     [`links:${' {a:'.repeat(20_000)}`, /^f\.yaml:1:1 the file has lists or maps nested too deeply, /],
-    ['7', /^f\.yaml:1:1 the file is 7, must be a map with gateway, links and, where wanted, tunnels$/],
+    [
+      '7',
+      /^f\.yaml:1:1 the file is 7, must be a map with gateway, links and, where wanted, internet and tunnels$/,
+    ],
     ['null', /^f\.yaml:1:1 the file is empty, must be a map/],
     [
       '---\n...\n',

@@ -20,6 +20,21 @@ export type Config = {
   readonly links: readonly LinkConfig[];
   readonly tunnels: readonly TunnelConfig[];
   readonly alarms: AlarmsConfig;
+  /** undefined: no default route is touched. */
+  readonly internet: InternetConfig | undefined;
+};
+
+/** Which links carry plain traffic to the internet, outside of the tunnels. */
+export type InternetConfig = {
+  /** At least one. */
+  readonly links: readonly { readonly name: string; readonly tier: number; readonly weight: number }[];
+  /** Sources that get the link's address. */
+  readonly masquerade: readonly IpPrefix[];
+  readonly fallback: 'automatic' | 'manual';
+  /** For so long a better tier must be good before traffic returns. */
+  readonly holdMillis: number;
+  /** undefined: all new connections return at once. The share is between 0 and 1. */
+  readonly canary: { readonly share: number; readonly forMillis: number } | undefined;
 };
 
 /** Who is told of what happens. */

@@ -17,6 +17,12 @@ import {
 import { oneWayToDial, timeForTries } from './dial-checks.ts';
 import type { DraftEntries } from './draft-entries.ts';
 import { neverMatches, portsNeedProtocol, sameFamilies, sameFilterName } from './filter-checks.ts';
+import {
+  canaryNeedsFallback,
+  masqueradedPeers,
+  tiersWithoutGap,
+  unknownInternetLinks,
+} from './internet-checks.ts';
 import { familiesOfLink, sameWay } from './link-checks.ts';
 import { onePerFamily, repeatedEntries } from './list-checks.ts';
 import type { Finding } from './mistake.ts';
@@ -84,4 +90,8 @@ export const crossChecks: readonly CrossCheck[] = [
   secretsOfVersion,
   privacyNeedsAuth,
   sameReceiver,
+  unknownInternetLinks,
+  tiersWithoutGap,
+  canaryNeedsFallback,
+  masqueradedPeers,
 ];

@@ -12,6 +12,7 @@ export type DraftEntries = {
   /** By name, in the order of the file; undefined when the section is missing or no map. */
   readonly links: ReadonlyMap<string, NamedLink> | undefined;
   readonly tunnels: readonly NamedTunnel[];
+  readonly internet: ConfigDraft['internet'];
   readonly gatewayFilters: readonly FilterDraft[] | undefined;
   readonly alarms: ConfigDraft['alarms'];
 };
@@ -20,7 +21,8 @@ export function entriesOf(draft: ConfigDraft): DraftEntries {
   const links = draft.links && Object.entries(draft.links).map(([name, link]) => ({ ...link, name }));
   const tunnels = Object.entries(draft.tunnels ?? {}).map(([name, tunnel]) => ({ ...tunnel, name }));
   const linksByName = links && new Map(links.map((link) => [link.name, link]));
-  return { links: linksByName, tunnels, gatewayFilters: draft.gateway?.filters, alarms: draft.alarms };
+  const gatewayFilters = draft.gateway?.filters;
+  return { links: linksByName, tunnels, internet: draft.internet, gatewayFilters, alarms: draft.alarms };
 }
 
 export function linksOf(entries: DraftEntries): NamedLink[] {

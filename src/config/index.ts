@@ -11,6 +11,7 @@ export type {
   Encapsulation,
   Endpoint,
   GatewayConfig,
+  InternetConfig,
   IpAddress,
   IpPrefix,
   LinkConfig,

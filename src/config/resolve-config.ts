@@ -7,7 +7,15 @@
 
 import type { FilterRule, TrafficFilter } from '../network/filter-rule.ts';
 import { resolveClass } from './class-section.ts';
-import type { Config, DemandConfig, DialWay, LinkConfig, OnDemandConfig, TunnelConfig } from './config.ts';
+import type {
+  Config,
+  DemandConfig,
+  DialWay,
+  InternetConfig,
+  LinkConfig,
+  OnDemandConfig,
+  TunnelConfig,
+} from './config.ts';
 import { defaultDemand } from './demand-section.ts';
 import { matchOf, type ParsedFilter } from './filter-section.ts';
 import { triesMillis } from './ppp-section.ts';
@@ -23,7 +31,14 @@ export function resolveConfig(parsed: ParsedConfig): Config {
     ...resolveTunnel(name, tunnel, mtus),
     filter: resolveFilter(filters, tunnel),
   }));
-  return { gateway: { ...gateway, tcpPorts }, links, tunnels, alarms: resolveAlarms(parsed.alarms) };
+  const internet = resolveInternet(parsed.internet);
+  return {
+    gateway: { ...gateway, tcpPorts },
+    links,
+    tunnels,
+    internet,
+    alarms: resolveAlarms(parsed.alarms),
+  };
 }
 
 /** `bs-` and the tunnel's name in what the kernel allows (15 bytes; names are ASCII). */
@@ -38,6 +53,18 @@ const outerOverheadBytes = 82;
 export function automaticMtu(smallestLinkMtu: number): number {
   const payload = smallestLinkMtu - outerOverheadBytes;
   return payload - ((payload + 2) % 4);
+}
+
+function resolveInternet(parsed: ParsedConfig['internet']): InternetConfig | undefined {
+  if (parsed === undefined) return undefined;
+  const { links, masquerade = [], fallback, hold, canary } = parsed;
+  return {
+    links: Object.entries(links).map(([name, link]) => ({ name, ...link })),
+    masquerade,
+    fallback,
+    holdMillis: hold,
+    canary: canary && { share: canary.share, forMillis: canary.for },
+  };
 }
 
 function resolveLink(name: string, parsed: ParsedLink): LinkConfig {

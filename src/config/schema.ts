@@ -10,13 +10,27 @@
 import { z } from 'zod';
 import { alarmsSection } from './alarms-section.ts';
 import { gatewaySection } from './gateway-section.ts';
+import { internetSection } from './internet-section.ts';
 import { linksSection } from './link-section.ts';
 import { tunnelsSection } from './tunnel-section.ts';
 import { wrongValue } from './wording.ts';
 
 export const configSchema = z.strictObject(
-  { gateway: gatewaySection, links: linksSection, tunnels: tunnelsSection, alarms: alarmsSection },
-  { error: (issue) => wrongValue(issue.input, 'a map with gateway, links and, where wanted, tunnels') },
+  {
+    gateway: gatewaySection,
+    links: linksSection,
+    internet: internetSection.optional().meta({
+      description:
+        'Which links carry plain traffic to the internet, of this machine and of the networks behind it, outside of the tunnels. ' +
+        'Without this section no default route is touched.',
+    }),
+    tunnels: tunnelsSection,
+    alarms: alarmsSection,
+  },
+  {
+    error: (issue) =>
+      wrongValue(issue.input, 'a map with gateway, links and, where wanted, internet and tunnels'),
+  },
 );
 
 /** What the operator writes. */

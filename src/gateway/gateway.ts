@@ -16,7 +16,7 @@ import { closeFd } from '../linux/file-descriptor.ts';
 import { applyNetwork, type NetworkFailure, readNetwork, removeNetwork } from '../linux/network-state.ts';
 import { readCounters } from '../linux/nftables.ts';
 import { drainRouteMonitor, openRouteMonitor } from '../linux/route-monitor.ts';
-import type { DesiredState } from '../network/desired-state.ts';
+import type { DesiredInternet, DesiredState } from '../network/desired-state.ts';
 import { type TunnelFilter, tunnelFilters } from '../network/filter-rule.ts';
 import { filterTable } from '../network/filter-table.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
@@ -26,6 +26,7 @@ import { ControlListeners } from './control-listeners.ts';
 import { Dialler } from './dialler.ts';
 import { FilterCounter } from './filter-counter.ts';
 import { HostileWatch } from './hostile-watch.ts';
+import { Internet } from './internet.ts';
 import { explainLink, tryLink } from './link-explanation.ts';
 import { LinkProbes } from './link-probes.ts';
 import { LinkSockets } from './link-sockets.ts';
@@ -51,6 +52,8 @@ export class Gateway {
   readonly #links: Links;
   readonly #sockets: LinkSockets;
   readonly #probes: LinkProbes;
+  /** undefined: plain traffic goes as the main table says. */
+  readonly #internet: Internet | undefined;
   readonly #devices: TunnelDevices;
   readonly #tunnels: Tunnel[] = [];
   readonly #diallers = new Map<Tunnel, Dialler>();
@@ -74,7 +77,8 @@ export class Gateway {
     this.#context = context;
     this.#links = new Links(context.config.links, context.record);
     this.#sockets = new LinkSockets(context);
-    this.#probes = new LinkProbes(context, this.#links);
+    const considerSoon = () => this.#considerSoon();
+    this.#probes = new LinkProbes(context, this.#links, considerSoon);
     this.#devices = new TunnelDevices(context.config.tunnels);
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);
@@ -84,7 +88,16 @@ export class Gateway {
     this.#filterCounter = new FilterCounter(ask, monotonicMillis);
     const look = () => this.#lookNow();
     const trouble = (part: string, problems: readonly string[]) => this.#journal.trouble(part, problems);
-    this.#onDemand = new OnDemand({ context, links: this.#links, tunnels: this.#tunnels, look, trouble });
+    this.#internet = this.#openInternet(considerSoon);
+    this.#onDemand = new OnDemand({
+      context,
+      links: this.#links,
+      tunnels: this.#tunnels,
+      look,
+      trouble,
+      neededByInternet: () => this.#internet?.needed() ?? [],
+      leaving: (link) => this.#internet?.leave(link),
+    });
   }
 
   /** @throws BackstayError when an address or a tunnel's device cannot be had, or the network cannot be read */
@@ -92,6 +105,7 @@ export class Gateway {
     try {
       const network = await readNetwork();
       this.#onDemand.adopt();
+      this.#internet?.adopt();
       await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
@@ -110,11 +124,13 @@ export class Gateway {
     this.#onDemand.pause();
     this.#hostileWatch.close();
     this.#probes.close();
+    this.#internet?.close();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#retryTimer);
     await this.#looking;
     // A look that was under way has set it again.
     clearTimeout(this.#retryTimer);
+    this.#internet?.close();
     for (const dialler of this.#diallers.values()) dialler.close();
     for (const tunnel of this.#tunnels) tunnel.close('shutdown');
     // Closing a listener cuts its sessions off; the farewell should be on its way by then.
@@ -129,7 +145,17 @@ export class Gateway {
   async status(): Promise<Status> {
     const counts = await this.#filterCounter.read();
     const links = this.#linkStatus();
-    return composeStatus(this.#context, this.#startedAt, links, this.#tunnels, counts);
+    const internet = this.#internet?.status();
+    const status = composeStatus(this.#context, this.#startedAt, links, this.#tunnels, counts);
+    return internet === undefined ? status : { ...status, internet };
+  }
+
+  useLink(name: string): void {
+    this.#requireInternet().use(name);
+  }
+
+  releaseLink(): void {
+    this.#requireInternet().release();
   }
 
   explainLink(name: string): LinkDocument {
@@ -232,6 +258,7 @@ export class Gateway {
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
     const unprobed = this.#probeLinks();
+    const unmoved = await this.#consider();
     this.#pace.looked(monotonicMillis(), applied.changes.length + changed.size > 0);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
     for (const dialler of this.#diallers.values()) dialler.linksChanged();
@@ -239,10 +266,54 @@ export class Gateway {
       ...lost,
       ...applied.failures,
       ...unprobed,
+      ...unmoved,
       ...this.#sockets.failures(),
       ...this.#listeners.failures(),
     ];
     this.#lookAgainIn(unfinished.length === 0 ? REVIEW_MILLIS : RETRY_MILLIS);
+  }
+
+  #openInternet(considerSoon: () => void): Internet | undefined {
+    const { internet: config } = this.#context.config;
+    if (config === undefined) return undefined;
+    const tellTunnels = () => {
+      for (const dialler of this.#diallers.values()) dialler.linksChanged();
+    };
+    const compose = (internet: DesiredInternet) => ({ ...this.#desired(), internet });
+    return new Internet({
+      context: this.#context,
+      links: this.#links,
+      probes: this.#probes,
+      config,
+      compose,
+      tellTunnels,
+      considerSoon,
+    });
+  }
+
+  #requireInternet(): Internet {
+    if (this.#internet === undefined)
+      throw new BackstayError('BS_INTERNET_NONE', 'No links are configured for plain traffic.');
+    return this.#internet;
+  }
+
+  /** Between looks: a verdict changed, a time has come, the operator said something. */
+  #considerSoon(): void {
+    if (this.#stopping || this.#internet === undefined) return;
+    this.#looking = this.#looking
+      .then(async () => {
+        const unmoved = await this.#consider();
+        if (unmoved.length > 0) this.#lookAgainIn(RETRY_MILLIS);
+      })
+      .catch((error) => this.#lookFailed(error));
+  }
+
+  /** @returns what of plain traffic could not be moved */
+  async #consider(): Promise<readonly NetworkFailure[]> {
+    if (this.#stopping || !this.#applied || this.#internet === undefined) return [];
+    const failures = await this.#internet.consider();
+    this.#journal.trouble('internet', failures.map(failureLine));
+    return failures;
   }
 
   /** All links, also those that no tunnel uses. @returns what can't be probed */
@@ -278,6 +349,7 @@ export class Gateway {
     if (leave === 'as it is') return this.#devices.leave({ all: true });
     await this.#onDemand.hangUpAll();
     this.#devices.remove();
+    this.#internet?.forget();
     const { failures } = await removeNetwork(this.#context.config.gateway.state);
     this.#journal.trouble('network', failures.map(failureLine));
   }
@@ -299,6 +371,7 @@ export class Gateway {
       links: this.#links.desired(),
       filters: this.#filters,
       forwarding: this.#context.config.gateway.forwarding,
+      internet: this.#internet?.desired(),
     };
   }
 }

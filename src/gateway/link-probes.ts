@@ -22,16 +22,21 @@ export class LinkProbes {
   readonly #links: Pick<Links, 'status'>;
   readonly #probes: ReadonlyMap<string, LinkProbe>;
 
+  /** @param told is called after each change of a verdict */
   constructor(
     context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>,
     links: Pick<Links, 'status'>,
+    told: () => void = () => {},
   ) {
     this.#context = context;
     this.#links = links;
     const { tunnels } = context.config;
     const peers = new Set(tunnels.flatMap(({ peer }) => peer.addresses.map(({ address }) => address.text)));
     const elsewhere = (link: string, target: string) => this.#elsewhere(link, target);
-    const changed = (link: LinkProbe, change: VerdictChange) => this.#record(link, change);
+    const changed = (link: LinkProbe, change: VerdictChange) => {
+      this.#record(link, change);
+      told();
+    };
     const roundFailed = (link: LinkProbe, round: ProbeRound, badRounds: number) => {
       const { name, probe } = link.config;
       context.failedRound?.(name, badRounds, probe.retries, probedTargets(link, round));

@@ -39,6 +39,10 @@ export type OnDemandParts = {
   readonly look: () => Promise<void>;
   /** Told what is wrong with a part of the machine's network at the moment, again and again. */
   readonly trouble: (part: string, problems: readonly string[]) => void;
+  /** Links that plain traffic goes over or needs one of, best first. */
+  readonly neededByInternet: () => readonly string[];
+  /** Nothing leads to the link any more, and it is about to be hung up. */
+  readonly leaving: (link: string) => void;
 };
 
 export class OnDemand {
@@ -184,7 +188,8 @@ export class OnDemand {
     });
     const nowMillis = monotonicMillis();
     const loads = this.#meter.measure(tunnels, usable, nowMillis);
-    const event = { type: 'sampled', tunnels: loads, usable, wallMillis: Date.now() } as const;
+    const needed = this.#parts.neededByInternet();
+    const event = { type: 'sampled', tunnels: loads, usable, needed, wallMillis: Date.now() } as const;
     this.#carryOut(this.#machine.handle(event, nowMillis));
   }
 
@@ -226,6 +231,7 @@ export class OnDemand {
     this.#parts.links.use(name, false);
     for (const tunnel of this.#parts.tunnels) tunnel.leaveLink(name);
     await this.#parts.look();
+    this.#parts.leaving(name);
     const failure = await this.#dials.hangUp(name, dialledLink(config));
     this.#ended({ type: 'hungUp', link: name, failure });
   }
@@ -272,6 +278,7 @@ function describeCause(cause: DialCause | HangUpCause): string {
     case 'load':
     case 'queue':
     case 'noLink':
+    case 'internet':
       return describeDial(cause);
     case 'failed':
       return `${cause.failure.code} ${cause.failure.message}`;

@@ -27,7 +27,7 @@ test('a hang-up is told with what it was measured by', () => {
   );
   assert.deepEqual(reasons, [
     'its hours have ended',
-    'no tunnel uses it',
+    'nothing needs it',
     'it failed',
     'the daemon is stopping',
   ]);

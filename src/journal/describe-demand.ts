@@ -4,6 +4,7 @@ import type { DemandEvidence, DialEvidence, HangUpEvidence } from './event.ts';
 import { formatMillis, formatRate } from './quantity.ts';
 
 export function describeDial(evidence: DialEvidence): string {
+  if (evidence.reason === 'internet') return 'no better link carries plain traffic to the internet';
   const { tunnel, reason } = evidence;
   const long = `for ${formatMillis(evidence.forMillis)}`;
   switch (reason) {
@@ -26,7 +27,7 @@ export function describeHangUp(evidence: HangUpEvidence): string {
     case 'hours':
       return 'its hours have ended';
     case 'unneeded':
-      return 'no tunnel uses it';
+      return 'nothing needs it';
     case 'failed':
       return 'it failed';
     case 'stopping':

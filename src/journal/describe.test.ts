@@ -94,6 +94,56 @@ const golden: readonly [EventDetail, string][] = [
   ],
   [
     {
+      kind: 'internetMoved',
+      subject: gateway,
+      evidence: {
+        families: [4, 6],
+        before: ['fibre', 'dsl'],
+        after: ['lte'],
+        reason: 'failed',
+        links: [
+          { link: 'fibre', tier: 1, state: 'down' },
+          { link: 'dsl', tier: 1, state: 'gone' },
+          { link: 'lte', tier: 2, state: 'good' },
+        ],
+        cut: ['fibre', 'dsl'],
+        tookMillis: 140,
+      },
+    },
+    'Gateway lyon moved the internet (IPv4 and IPv6) from fibre, dsl to lte in 140 ms: what carried before does not work; fibre (tier 1) is down, dsl (tier 1) is gone, lte (tier 2) is good; connections over fibre, dsl were cut off.',
+  ],
+  [
+    {
+      kind: 'internetMoved',
+      subject: gateway,
+      evidence: {
+        families: [4],
+        before: ['lte'],
+        after: ['lte'],
+        canary: { share: 0.1, links: ['fibre'] },
+        reason: 'better',
+        heldMillis: 30_000,
+        links: [{ link: 'fibre', tier: 1, state: 'good' }],
+        cut: [],
+        tookMillis: 90,
+      },
+    },
+    'Gateway lyon lets 10 % of new connections to the internet (IPv4) return to fibre: a better tier was good for 30 s; fibre (tier 1) is good.',
+  ],
+  [
+    {
+      kind: 'internetLost',
+      subject: gateway,
+      evidence: { families: [6], kept: ['lte'], links: [{ link: 'lte', tier: 2, state: 'down' }] },
+    },
+    'Gateway lyon has no link that works for the internet (IPv6), and keeps to lte: lte (tier 2) is down.',
+  ],
+  [
+    { kind: 'linkDialled', subject: link, evidence: { reason: 'internet' } },
+    'Link fibre is dialled: no better link carries plain traffic to the internet.',
+  ],
+  [
+    {
       kind: 'linkDialled',
       subject: link,
       evidence: {

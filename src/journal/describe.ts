@@ -4,6 +4,7 @@
  */
 
 import { describeDial, describeHangUp } from './describe-demand.ts';
+import { describeInternetLost, describeInternetMoved } from './describe-internet.ts';
 import { describeLoad, describeProbe, describeTargets } from './describe-probe.ts';
 import type { JournalEvent, PathEvidence } from './event.ts';
 import { formatMillis, formatRate, plural } from './quantity.ts';
@@ -44,6 +45,10 @@ function predicate(event: JournalEvent): string {
     }
     case 'hostileInput':
       return `dropped input that is not from its peers: ${counts(event.evidence.counts)}`;
+    case 'internetMoved':
+      return describeInternetMoved(event.evidence);
+    case 'internetLost':
+      return describeInternetLost(event.evidence);
     case 'linkUp': {
       const { interface: device, addresses, nextHops, probe } = event.evidence;
       if (probe !== undefined) return `is up again ${describeProbe(probe)} (${device})`;

@@ -34,7 +34,10 @@ export type DemandEvidence = {
   readonly queueLimitMillis?: number;
 };
 
-export type DialEvidence = DemandEvidence & { readonly reason: 'load' | 'queue' | 'noLink' };
+export type DialEvidence =
+  | (DemandEvidence & { readonly reason: 'load' | 'queue' | 'noLink' })
+  /** Plain traffic needs it: no link of a better tier works. */
+  | { readonly reason: 'internet' };
 
 export type HangUpEvidence = { readonly upMillis?: number } & (
   | (DemandEvidence & { readonly reason: 'spare' })
@@ -82,6 +85,36 @@ export type ProbeEvidence = {
   readonly loadBps?: number;
 };
 
+/** A link that may carry plain traffic, and what it was worth when it was decided. */
+export type InternetLinkEvidence = {
+  readonly link: string;
+  readonly tier: number;
+  readonly state: 'good' | 'degraded' | 'unknown' | 'down' | 'gone';
+};
+
+/** Plain traffic goes over other links. */
+export type InternetMoved = {
+  readonly families: readonly (4 | 6)[];
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** The move begins with so much (0 to 1) of the new connections; `after` is still as before. */
+  readonly canary?: { readonly share: number; readonly links: readonly string[] };
+  readonly reason: 'first' | 'failed' | 'better' | 'joined' | 'operator' | 'canaryFailed';
+  /** How long the links that came were good, where that mattered. */
+  readonly heldMillis?: number;
+  readonly links: readonly InternetLinkEvidence[];
+  /** Links of which the connections were cut off. */
+  readonly cut: readonly string[];
+  readonly tookMillis: number;
+};
+
+/** No link works; those that carried are kept. */
+export type InternetLost = {
+  readonly families: readonly (4 | 6)[];
+  readonly kept: readonly string[];
+  readonly links: readonly InternetLinkEvidence[];
+};
+
 type Happening<Kind extends string, Subject, Evidence> = {
   readonly kind: Kind;
   readonly subject: Subject;
@@ -101,6 +134,8 @@ type GatewayHappening =
   | Happening<'dataplaneRestarted', GatewaySubject, { reason: string }>
   | Happening<'diskTrouble', GatewaySubject, { path: string; reason: string }>
   | Happening<'diskRecovered', GatewaySubject, { path: string; entriesWritten: number; entriesLost: number }>
+  | Happening<'internetMoved', GatewaySubject, InternetMoved>
+  | Happening<'internetLost', GatewaySubject, InternetLost>
   | Happening<'hostileInput', GatewaySubject, { counts: Readonly<Record<string, number>> }>
   /** `receiver` as `backstay alarm test` names it. */
   | Happening<'alarmReceiverFailed', GatewaySubject, { receiver: string; code: string; message: string }>
@@ -206,6 +241,8 @@ export const eventCatalogue = {
   diskRecovered: { severity: 'notice', fromStrangers: false },
   diskTrouble: { severity: 'alarm', fromStrangers: false },
   hostileInput: { severity: 'warning', fromStrangers: true },
+  internetLost: { severity: 'alarm', fromStrangers: false },
+  internetMoved: { severity: 'warning', fromStrangers: false },
   linkChanged: { severity: 'notice', fromStrangers: false },
   linkDegraded: { severity: 'warning', fromStrangers: false },
   linkDialFailed: { severity: 'warning', fromStrangers: false },

@@ -2,7 +2,7 @@
  * The kernel's network as it is, and making it what is desired.
  *
  * Contract: `applyNetwork` touches only what differs, so a second call with the same state changes nothing and what a killed daemon
- * left is adopted. Parts (a tunnel, one family of a link, the packet filter, the traffic filters, forwarding) fail alone: what a
+ * left is adopted. Parts (a tunnel, one family of a link or of the internet, the packet filter, the traffic filters, forwarding) fail alone: what a
  * failed part had changed is taken back, and its error is in the answer. Traffic filters come first; a tunnel whose filter
  * can't be loaded is closed. `removeNetwork` leaves the machine as it was found.
  * One call at a time: the caller waits for the answer before the next.
@@ -12,6 +12,8 @@ import { BackstayError } from '../errors.ts';
 import { type DesiredState, nothingDesired, withFilteredTunnelsClosed } from '../network/desired-state.ts';
 import { filterTable } from '../network/filter-table.ts';
 import { firewallTable } from '../network/forwarding.ts';
+import { internetWays } from '../network/internet-routing.ts';
+import { internetTableName } from '../network/internet-table.ts';
 import { type PlanProblem, planNetwork } from '../network/network-plan.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { ownProtocol } from '../network/route.ts';
@@ -19,10 +21,10 @@ import { runCommands } from './ip-batch.ts';
 import { readInterfaces, readMainRoutes, readOwnRoutes, readRules } from './ip-json.ts';
 import { loadScript, readTable } from './nftables.ts';
 import { runProgram, tryProgram } from './run-program.ts';
-import { enableForwarding, restoreSettings } from './sysctl.ts';
+import { adjustSettings, restoreSettings } from './sysctl.ts';
 
 export type NetworkFailure = {
-  /** `tunnel head-office`, `link fibre IPv6`, `packet filter`, `traffic filters`, `forwarding`. */
+  /** `tunnel head-office`, `link fibre IPv6`, `internet IPv4`, `internet`, `packet filter`, `traffic filters`, `forwarding`. */
   readonly part: string;
   readonly error: BackstayError;
 };
@@ -34,13 +36,14 @@ export type AppliedNetwork = {
 };
 
 export async function readNetwork(): Promise<NetworkSnapshot> {
-  const [addresses, links, ipv4, ipv6, ownFirewall, ownFilters] = await Promise.all([
+  const [addresses, links, ipv4, ipv6, ownFirewall, ownFilters, ownInternet] = await Promise.all([
     runProgram('ip', ['-json', '-details', 'address', 'show']),
     runProgram('ip', ['-json', '-details', 'link', 'show']),
     readFamily(4),
     readFamily(6),
     readTable(firewallTable),
     readTable(filterTable),
+    readTable(internetTableName),
   ]);
   return {
     interfaces: readInterfaces(addresses, links),
@@ -50,6 +53,7 @@ export async function readNetwork(): Promise<NetworkSnapshot> {
     ownRules: [...ipv4.rules.own, ...ipv6.rules.own],
     ownFirewall,
     ownFilters,
+    ownInternet,
   };
 }
 
@@ -58,12 +62,11 @@ export async function applyNetwork(desired: DesiredState, stateDirectory: string
   const applied = await carryOut(await readNetwork(), desired);
   // Last, so that no packet is forwarded before the routes that keep a tunnel's packets from leaking stand.
   const forwarding = attempt('forwarding', ['sysctl forwarding'], () =>
-    desired.forwarding
-      ? enableForwarding(
-          stateDirectory,
-          desired.links.map((link) => link.interface),
-        )
-      : restoreSettings(stateDirectory),
+    adjustSettings(stateDirectory, {
+      forwarding: desired.forwarding,
+      links: desired.links.map((link) => link.interface),
+      marked: internetWays(desired).map(({ link }) => link.interface),
+    }),
   );
   return joined([applied, forwarding]);
 }
@@ -82,8 +85,25 @@ async function carryOut(present: NetworkSnapshot, desired: DesiredState): Promis
   const plan = filters.failures.length === 0 ? whole : closed();
   const firewall = await loadTable('packet filter', firewallTable, plan.firewall);
   const commands = await runCommands(plan.additions, plan.removals);
+  // Last, so that no connection is given a link that no rule leads to.
+  const internet = await loadTable('internet', internetTableName, plan.internet);
   const problems = plan.problems.map(({ part, ...problem }) => ({ part, error: problemError(problem) }));
-  return joined([{ changes: [], failures: problems }, filters, firewall, commands]);
+  return joined([{ changes: [], failures: problems }, filters, firewall, commands, internet]);
+}
+
+/**
+ * What is not yet as desired of plain traffic and of these links: empty when the kernel reads back as it should. Whatever is
+ * wrong with other parts is not asked for.
+ */
+export async function remainingChanges(desired: DesiredState, links: readonly string[]): Promise<string[]> {
+  const plan = planNetwork(await readNetwork(), desired);
+  const parts = [4, 6].flatMap((family) => [
+    `internet IPv${family}`,
+    ...links.map((name) => `link ${name} IPv${family}`),
+  ]);
+  const commands = [...plan.additions, ...plan.removals].filter(({ part }) => parts.includes(part));
+  const table = plan.internet === undefined ? [] : [`nft table inet ${internetTableName}`];
+  return [...commands.map(({ batch, text }) => `ip -${batch} ${text}`), ...table];
 }
 
 async function loadTable(part: string, table: string, script: string | undefined): Promise<AppliedNetwork> {

@@ -15,10 +15,19 @@ import { z } from 'zod';
 import { BackstayError } from '../errors.ts';
 import { removeDurableFile, writeDurableFile } from './durable-file.ts';
 
+export type SettingWishes = {
+  readonly forwarding: boolean;
+  /** Interfaces of the links. */
+  readonly links: readonly string[];
+  /** Interfaces on which answers come back by a packet's mark. */
+  readonly marked: readonly string[];
+};
+
 /** @returns whether something was changed */
-export function enableForwarding(stateDirectory: string, linkInterfaces: readonly string[]): boolean {
+export function adjustSettings(stateDirectory: string, wishes: SettingWishes): boolean {
+  if (!wishes.forwarding && wishes.marked.length === 0) return restoreSettings(stateDirectory);
   const record = readRecord(stateDirectory);
-  const wanted = [...advertisementSettings(linkInterfaces, record), ...switches].filter(
+  const wanted = [...forwardingSettings(wishes, record), ...markSettings(wishes.marked)].filter(
     (setting) => readSetting(setting.name) !== undefined && readSetting(setting.name) !== setting.value,
   );
   if (wanted.length === 0) return false;
@@ -72,6 +81,17 @@ const switches: readonly Setting[] = [
 
 const recordSchema = z.object({ boot: z.string(), former: z.record(z.string(), z.string()) });
 type SettingsRecord = z.output<typeof recordSchema>;
+
+function forwardingSettings({ forwarding, links }: SettingWishes, record: SettingsRecord): Setting[] {
+  return forwarding ? [...advertisementSettings(links, record), ...switches] : [];
+}
+
+/** Strict `rp_filter` asks for the way back of an answer; with its mark it finds the link that the connection keeps to. */
+function markSettings(interfaces: readonly string[]): Setting[] {
+  return [...new Set(interfaces)].map((device) => {
+    return { name: `net/ipv4/conf/${device}/src_valid_mark`, value: '1' };
+  });
+}
 
 /** Where the operator switched forwarding on, he has decided about advertisements as well. */
 function advertisementSettings(interfaces: readonly string[], record: SettingsRecord): Setting[] {

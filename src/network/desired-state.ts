@@ -13,7 +13,30 @@ export type DesiredState = {
   readonly filters: readonly TunnelFilter[];
   /** The machine forwards packets between its interfaces. */
   readonly forwarding: boolean;
+  /** undefined: plain traffic to the internet goes as the main table says. */
+  readonly internet?: DesiredInternet | undefined;
 };
+
+/** Which links carry plain traffic to the internet, outside of the tunnels. */
+export type DesiredInternet = {
+  /** Indexes of the links that may carry, as long as they are among the usable ones. */
+  readonly links: readonly number[];
+  /** At most one of each family. */
+  readonly choices: readonly InternetChoice[];
+  /** Sources that get the link's address. */
+  readonly masquerade: readonly IpPrefix[];
+};
+
+export type InternetChoice = {
+  readonly family: IpFamily;
+  /** The first one carries what the machine itself sends. */
+  readonly carriers: readonly InternetCarrier[];
+  /** A share (0 to 1) of new connections that goes over other links first. */
+  readonly canary?: { readonly share: number; readonly carriers: readonly InternetCarrier[] } | undefined;
+};
+
+/** `link` is the link's index, `weight` a whole number from 1. */
+export type InternetCarrier = { readonly link: number; readonly weight: number };
 
 /** A TUN device; it must exist, made by the one who reads and writes its packets. */
 export type DesiredTunnelDevice = {

@@ -8,6 +8,8 @@
 import type { DesiredLink, DesiredState, DesiredTunnelDevice } from './desired-state.ts';
 import { filterComments, filterScript } from './filter-table.ts';
 import { firewallComments, firewallScript } from './forwarding.ts';
+import { internetRoutes, internetRules, internetTable, isInternetRule } from './internet-routing.ts';
+import { internetComments, internetScript } from './internet-table.ts';
 import type { IpFamily } from './ip-address.ts';
 import { linkIndexOfTable, linkRoutes, linkRules } from './link-routing.ts';
 import type { NetworkSnapshot } from './network-snapshot.ts';
@@ -36,6 +38,8 @@ export type NetworkPlan = {
   readonly firewall: string | undefined;
   /** The same for the table with the traffic filters. To be loaded before anything else. */
   readonly filters: string | undefined;
+  /** The same for the table that spreads plain traffic over links. To be loaded when the rules stand that it leads to. */
+  readonly internet: string | undefined;
   readonly problems: readonly PlanProblem[];
 };
 
@@ -53,7 +57,7 @@ export function planNetwork(present: NetworkSnapshot, desired: DesiredState): Ne
   const possible = { ...desired, tunnelDevices: devices };
   const deviceChange = planDevices(present, devices);
   const routeChange = planRoutes(present, wantedRoutes(possible), partFinder(present, possible));
-  const ruleChange = planRules(present, wantedRules(desired.links), partFinder(present, possible));
+  const ruleChange = planRules(present, wantedRules(desired), partFinder(present, possible));
   return {
     additions: inOrder(
       ['device', 4, 6],
@@ -68,6 +72,7 @@ export function planNetwork(present: NetworkSnapshot, desired: DesiredState): Ne
     filters: sameList(present.ownFilters, filterComments(desired.filters))
       ? undefined
       : filterScript(desired.filters),
+    internet: sameList(present.ownInternet, internetComments(desired)) ? undefined : internetScript(desired),
     problems,
   };
 }
@@ -79,7 +84,7 @@ export function formatPlan(plan: NetworkPlan): string {
     const option = batch === 'device' ? '' : ` -${batch}`;
     return `# ip${option} -batch -\n${commands.map((command) => `${command.text}\n`).join('')}`;
   });
-  const scripts = [plan.firewall, plan.filters].filter((script) => script !== undefined);
+  const scripts = [plan.firewall, plan.filters, plan.internet].filter((script) => script !== undefined);
   return [...batches, ...scripts.map((script) => `# nft -f -\n${script}`)].join('');
 }
 
@@ -140,10 +145,16 @@ function wantedRoutes(desired: DesiredState): Wanted<Route>[] {
       linkRoutes(link, way).map((item) => ({ part: linkPart(link.name, way.family), item })),
     ),
   );
-  return [...ofTunnels, ...ofLinks];
+  const ofInternet = internetRoutes(desired).map((item) => ({ part: internetPart(item.family), item }));
+  return [...ofTunnels, ...ofLinks, ...ofInternet];
 }
 
-function wantedRules(links: readonly DesiredLink[]): Wanted<Rule>[] {
+function wantedRules(desired: DesiredState): Wanted<Rule>[] {
+  const ofInternet = internetRules(desired).map((item) => ({ part: internetPart(item.family), item }));
+  return [...linksRules(desired.links), ...ofInternet];
+}
+
+function linksRules(links: readonly DesiredLink[]): Wanted<Rule>[] {
   const taken = new Set<string>();
   return links.flatMap((link) =>
     link.families.flatMap((way) => {
@@ -208,10 +219,12 @@ function partFinder(present: NetworkSnapshot, desired: DesiredState): PartFinder
   const tunnelOf = (device: string) => desired.tunnelDevices.find((it) => it.name === device)?.tunnel;
   return {
     ofRoute(route) {
+      if (route.table === internetTable) return internetPart(route.family);
       const tunnel = route.type === 'unicast' ? tunnelOf(route.device) : undefined;
       return tunnel === undefined ? ofTable(route.table, route.family) : tunnelPart(tunnel);
     },
     ofRule(rule) {
+      if (isInternetRule(rule)) return internetPart(rule.family);
       const sameSource = present.ownRules.filter((it) => it.from?.text === rule.from?.text);
       const table = [rule, ...sameSource]
         .map((it) => it.table)
@@ -219,6 +232,11 @@ function partFinder(present: NetworkSnapshot, desired: DesiredState): PartFinder
       return ofTable(table ?? rule.table, rule.family);
     },
   };
+}
+
+/** `internet IPv4` */
+export function internetPart(family: IpFamily): string {
+  return `internet IPv${family}`;
 }
 
 function linkPart(link: string, family: IpFamily): string {

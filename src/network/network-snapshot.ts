@@ -17,6 +17,8 @@ export type NetworkSnapshot = {
   readonly ownFirewall: readonly string[] | undefined;
   /** The same of the table with the traffic filters. */
   readonly ownFilters: readonly string[] | undefined;
+  /** The same of the table that spreads plain traffic over links. */
+  readonly ownInternet?: readonly string[] | undefined;
 };
 
 export type NetworkInterface = {

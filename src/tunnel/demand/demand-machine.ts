@@ -1,6 +1,8 @@
 /**
  * Bandwidth on demand: which links are dialled and hung up, from what the tunnels carry and from the clock.
  *
+ * Plain traffic to the internet is one who asks beside the tunnels: what it needs comes with the sample (`internet/`).
+ *
  * Contract: pure. Decisions are made at `sampled`, which comes about once a second; for each tunnel one link is dialled
  * at a time, the cheapest first, and one is hung up at a time, the dearest first. A link that several tunnels use is
  * hung up when none of them needs it. Durations are measured by `nowMillis`, which is monotonic; the wall clock matters
@@ -82,13 +84,25 @@ export class DemandMachine {
     return effects;
   }
 
-  #judge({ tunnels }: DemandEvent & { type: 'sampled' }, nowMillis: number): DemandEffect[] {
+  #judge({ tunnels, needed = [] }: DemandEvent & { type: 'sampled' }, nowMillis: number): DemandEffect[] {
     const up = this.#links.filter((link) => link.isUp).map(({ name }) => name);
     for (const demand of this.#tunnels) {
       const load = tunnels.find(({ tunnel }) => tunnel === demand.tunnel.name);
       if (load !== undefined) demand.sampled(load, up, nowMillis);
     }
-    return [...this.#dials(nowMillis), ...this.#hangUps(nowMillis)];
+    return [
+      ...this.#dials(nowMillis),
+      ...this.#dialNeeded(needed, nowMillis),
+      ...this.#hangUps(needed, nowMillis),
+    ];
+  }
+
+  /** One at a time, as for a tunnel; one that cannot be dialled is passed over for the next. */
+  #dialNeeded(needed: readonly string[], nowMillis: number): DemandEffect[] {
+    const links = needed.map((name) => this.#link(name)).filter((link) => link !== undefined);
+    if (links.some((link) => link.isDialling)) return [];
+    const next = links.find((link) => link.mayDial(nowMillis));
+    return next === undefined ? [] : [next.dial({ reason: 'internet' }, nowMillis)];
   }
 
   #dials(nowMillis: number): DemandEffect[] {
@@ -101,9 +115,9 @@ export class DemandMachine {
     });
   }
 
-  #hangUps(nowMillis: number): DemandEffect[] {
+  #hangUps(needed: readonly string[], nowMillis: number): DemandEffect[] {
     return this.#links.toReversed().flatMap((link) => {
-      if (!link.mayHangUp(nowMillis)) return [];
+      if (!link.mayHangUp(nowMillis) || needed.includes(link.name)) return [];
       const spared = this.#users(link).map((demand) => demand.spares(link.name));
       if (spared.includes(undefined)) return [];
       const [figures] = spared as DemandFigures[];

@@ -47,11 +47,14 @@ export type DemandFigures = {
 };
 
 /** `load`: use above the threshold; `queue`: lines are full; `noLink`: nothing carries. */
-export type DialCause = DemandFigures & { readonly reason: 'load' | 'queue' | 'noLink' };
+export type DialCause =
+  | (DemandFigures & { readonly reason: 'load' | 'queue' | 'noLink' })
+  /** Plain traffic to the internet needs it. */
+  | { readonly reason: 'internet' };
 
 export type HangUpCause =
   | (DemandFigures & { readonly reason: 'spare' })
-  /** `hours`: they have ended; `unneeded`: no tunnel uses the link. */
+  /** `hours`: they have ended; `unneeded`: no tunnel uses the link, nor plain traffic. */
   | { readonly reason: 'hours' | 'unneeded' }
   | { readonly reason: 'failed'; readonly failure: DialFailure };
 
@@ -68,6 +71,8 @@ export type DemandEvent =
       readonly tunnels: readonly TunnelLoad[];
       /** Links that packets can leave by now. */
       readonly usable: ReadonlySet<string>;
+      /** Links that plain traffic goes over or needs one of, best first. */
+      readonly needed?: readonly string[];
       readonly wallMillis: number;
     }
   /** `failure`: undefined when it has ended well. */
