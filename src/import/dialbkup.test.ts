@@ -32,7 +32,7 @@ test('the two files are read', () => {
   assert.deepEqual(readProvider(script, 'f'), {
     account: 'branch office',
     password: 'pa ss#word',
-    telephone: '555-1212',
+    telephone: '5551212',
   });
 });
 
@@ -204,7 +204,7 @@ links:
     on-demand:
       ppp:
         device: "/dev/ttyS0"
-        phone: "555-1212" # TELEPHONE
+        phone: "5551212" # TELEPHONE
         account: "branch office" # ACCOUNT
         password-file: "/etc/backstay/provider.password"
 

@@ -95,7 +95,8 @@ export function readProvider(text: string, file: string): Provider {
   return {
     account: account?.value ?? '',
     password: password?.value ?? '',
-    telephone: telephone?.value ?? '',
+    // What modems pass over, and the configuration does not take.
+    telephone: (telephone?.value ?? '').replaceAll(/[ ().-]/g, ''),
   };
 }
 
