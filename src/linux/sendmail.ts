@@ -5,6 +5,8 @@
  * with all that it started. The message goes through its standard input, so that it is in no list of processes. Throws: BS_ALARM_UNDELIVERED.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { BackstayError } from '../errors.ts';
 
 export type Mail = {
@@ -20,6 +22,8 @@ export type Mail = {
 
 /** What it said is cut to this. */
 const KEPT_CHARACTERS = 300;
+/** For the end of it, after the program has ended. */
+const LAST_WORDS_MILLIS = 500;
 
 export function sendMail(mail: Mail): Promise<void> {
   const { program, from, to, message, timeoutMillis, stopped } = mail;
@@ -48,12 +52,10 @@ export function sendMail(mail: Mail): Promise<void> {
     const why = late
       ? `sendmail did not end within ${timeoutMillis / 1000} s`
       : `sendmail ended with ${status ?? signal}`;
-    // What it said last may still be in the pipe.
-    if (status === 0) resolve();
-    else
-      setImmediate(() =>
-        reject(undelivered([why, said.trim().replace(/\s+/g, ' ')].filter(Boolean).join(': '))),
-      );
+    if (status === 0) return resolve();
+    void lastWords(child.stderr).then(() =>
+      reject(undelivered([why, said.trim().replace(/\s+/g, ' ')].filter(Boolean).join(': '))),
+    );
   });
   // One that ends before it has read everything is judged by its status.
   child.stdin.on('error', () => {});
@@ -63,6 +65,12 @@ export function sendMail(mail: Mail): Promise<void> {
     stopped.removeEventListener('abort', stop);
     child.stderr.destroy();
   });
+}
+
+/** What it said last may still be in the pipe, which somebody else may hold open for ever. */
+async function lastWords(stream: Readable): Promise<void> {
+  if (stream.readableEnded) return;
+  await once(stream, 'end', { signal: AbortSignal.timeout(LAST_WORDS_MILLIS) }).catch(() => {});
 }
 
 function killGroup(pid: number | undefined): void {
