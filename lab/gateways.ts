@@ -146,7 +146,8 @@ const noFingerprint = `SHA256:${'A'.repeat(43)}`;
 
 function getJson<T>(socketPath: string, path: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    request({ socketPath, path }, (response) => {
+    // A connection of its own: one that is kept may be closed by the daemon in the moment in which it is used again.
+    request({ socketPath, path, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);

@@ -138,6 +138,8 @@ describe('a link on demand', () => {
     const hungUp = await watch.waitFor('linkHungUp', undefined, SETTLE_MILLIS + HOLD_MILLIS);
     assert.equal(hungUp.evidence.reason, 'spare');
     await waitForState(pair, 'idle');
+    // The far side hears of it by the control connection; until then it may still send over the link that has gone.
+    await pair.b.waitForTunnel(({ paths }) => !paths.some(carriesOver('link1')));
     await assertHostsReach(pair.sites);
   });
 

@@ -1,12 +1,10 @@
 /**
  * Runs inside the virtual machine: the daemon dials a modem by pppd and chat, and a real pppd answers at the far end.
  *
- * Contract: leaves `report.json`, one entry per scenario, with the error of those that failed. Each begins with what the one before
- * has left: a day in the life of a link that is dialled.
+ * Contract: as of `scenarios.ts`; a day in the life of a link that is dialled.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
@@ -16,11 +14,7 @@ import { JournalWatch } from '../gateway/journal-watch.ts';
 import { openSitePair, type SitePair } from '../gateway/site-pair.ts';
 import { account, callerAddress, nameServers, openProvider, type Provider } from '../modem/provider.ts';
 import { connect } from '../namespace.ts';
-import type { ScenarioReport } from './kernel-esp/scenario.ts';
-
-const output = process.env['BACKSTAY_VM_OUTPUT'];
-if (output === undefined)
-  throw new Error('this program runs inside the virtual machine of lab/vm/machine.ts');
+import { Scenarios } from './scenarios.ts';
 
 /** The processor is emulated, and others measure on the real one. */
 const PATIENCE_MILLIS = 60_000;
@@ -35,22 +29,22 @@ const call = ['ATZ', 'ATX3', 'ATDT0123456789'];
 type Section = Record<string, object | undefined>;
 type Rig = SitePair & Provider & { readonly passwordFile: string };
 
-const report: ScenarioReport[] = [];
+const scenarios = new Scenarios();
 const rig = await open();
-await scenario('a busy line is called again, then told with the code', busy);
-await scenario('a call without carrier, and one that nobody answers with PPP', otherFailures);
-await scenario(
+await scenarios.play('a busy line is called again, then told with the code', busy);
+await scenarios.play('a call without carrier, and one that nobody answers with PPP', otherFailures);
+await scenarios.play(
   'the link comes up by PPP with CHAP, with address and name servers, and carries the tunnel',
   comesUp,
 );
-await scenario('nothing secret is left where others could read it', keepsSecrets);
-await scenario('a daemon that was killed keeps the line for the next one', survives);
-await scenario('a line that drops is told and dialled again', drops);
-await scenario('a link that is not needed is hung up', hangsUp);
-await scenario('a modem that another program holds is told with its process', inUse);
-await scenario('a refused password ends the dial at once, and is not tried again soon', refused);
-await scenario('a daemon that stops leaves no pppd', stops);
-await writeFile(join(output, 'report.json'), JSON.stringify(report));
+await scenarios.play('nothing secret is left where others could read it', keepsSecrets);
+await scenarios.play('a daemon that was killed keeps the line for the next one', survives);
+await scenarios.play('a line that drops is told and dialled again', drops);
+await scenarios.play('a link that is not needed is hung up', hangsUp);
+await scenarios.play('a modem that another program holds is told with its process', inUse);
+await scenarios.play('a refused password ends the dial at once, and is not tried again soon', refused);
+await scenarios.play('a daemon that stops leaves no pppd', stops);
+await scenarios.write();
 await rig.close();
 
 async function open(): Promise<Rig> {
@@ -282,15 +276,4 @@ function change(file: string, edit: (config: { links: Section; tunnels: Section 
   const config = parse(readFileSync(file, 'utf8')) as { links: Section; tunnels: Section };
   edit(config);
   writeFileSync(file, stringify(config));
-}
-
-async function scenario(name: string, play: () => Promise<void>): Promise<void> {
-  const started = performance.now();
-  const error = await play().then(
-    () => undefined,
-    (reason: unknown) => (reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)),
-  );
-  const elapsedMillis = Math.round(performance.now() - started);
-  console.error(`${name}: ${error ?? 'passed'} (${elapsedMillis} ms)`);
-  report.push({ name, elapsedMillis, ...(error === undefined ? {} : { error }) });
 }

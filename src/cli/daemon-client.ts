@@ -63,7 +63,7 @@ function ask(
   },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, ...how }, (answer) => {
+    const asked = request({ socketPath, path, agent: false, ...how }, (answer) => {
       answer.setEncoding('utf8');
       if (answer.statusCode === 200) return resolve(answer);
       readText(answer).then((text) => reject(refusal(text, answer.statusCode, socketPath)), reject);
