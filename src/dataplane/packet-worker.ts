@@ -138,6 +138,7 @@ export class PacketWorker {
 
   run(): void {
     this.#line.tell({ kind: 'ready' });
+    // Unlike `turn`, whose callers count on it that a turn lasts until something is ready or due.
     while (!this.#stopped) this.#do(this.#epoll.wait(this.#doze.timeout(this.#timeoutMillis(), this.#now)));
     this.#line.tell({ kind: 'stopped' });
   }
