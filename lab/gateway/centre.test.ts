@@ -113,6 +113,8 @@ describe('a centre', () => {
       ['spare'],
     );
     assert.ok(toOutpost.counters.innerPacketsIn >= 15 && toBranch.counters.innerPacketsIn >= 15);
+    const spoofed = [toBranch, toOutpost].map(({ counters }) => counters.drops.spoofedInner ?? 0);
+    assert.deepEqual(spoofed, [0, 0], 'what the kernel sends by itself on a new device stays there');
   });
 
   it('loses one site without the others noticing, and takes it back', async () => {

@@ -141,6 +141,8 @@ export const dropReasons = {
   authFailed: 'an outer packet was changed on its way or made by a stranger',
   malformed: 'a packet breaks the rules of its format',
   spoofedInner: 'an inner packet from the peer has a source address outside `networks`',
+  linkScoped:
+    'an inner packet to the peer has no source address or a link-local one, and stays on this machine',
   noPath: 'no path is up to carry the packet',
   incomplete: 'a piece of an inner packet did not come',
   tooBig: 'an inner packet exceeds the MTU and may not be fragmented',

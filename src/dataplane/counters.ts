@@ -14,6 +14,7 @@ export const tunnelCounters = [
   'droppedNoKeys',
   'droppedNoPath',
   'droppedNotIp',
+  'droppedLinkScoped',
   'droppedTooBig',
   'droppedSendBusy',
   'droppedSendFailed',

@@ -109,7 +109,7 @@ describe('packets from the device', () => {
       [false, 6, nextHeader.unfinishedChecksum],
     ] as const) {
       const bench = openBench({ finish });
-      const addresses = { source: new Uint8Array(family === 4 ? 4 : 16), destination: new Uint8Array(16) };
+      const addresses = { source: new Uint8Array(family === 4 ? 4 : 16).fill(10) };
       const packet = { ...packetOf(50), family, ipOptions: new Uint8Array(0), ...addresses };
       const whole = { ...packet, destination: addresses.source };
       bench.fromDevice(onDevice(whole, 0));
@@ -262,6 +262,32 @@ describe('dropped and counted is', () => {
     const bench = openBench();
     bench.fromDevice(new Uint8Array(60), new Uint8Array(11));
     assert.deepEqual([messages(bench).length, bench.count('droppedNotIp')], [0, 2]);
+  });
+
+  it('what has no source address that is good beyond its link', () => {
+    const v4 = packetOf(10);
+    const v6 = { ...v4, family: 6, ipOptions: new Uint8Array(0), destination: new Uint8Array(16) } as const;
+    const from = (...bytes: number[]) => {
+      const source = new Uint8Array(16);
+      source.set(bytes);
+      return { ...v6, source };
+    };
+    const linkScoped = [{ ...v4, source: new Uint8Array(4) }, from(), from(0xfe, 0x80), from(0xfe, 0xbf, 1)];
+    const routable = [
+      from(0xfe, 0x7f),
+      from(0xfe, 0xc0),
+      from(0xfd, 0),
+      ...[3, 4, 8, 15].map((at) => from(...new Array<number>(at).fill(0), 1)),
+      { ...v4, source: Uint8Array.of(0, 0, 0, 1) },
+    ];
+    const bench = openBench();
+    bench.fromDevice(...linkScoped.map((packet) => onDevice(packet, 0)));
+    assert.deepEqual([messages(bench).length, bench.count('droppedLinkScoped')], [0, linkScoped.length]);
+    bench.fromDevice(...routable.map((packet) => onDevice(packet, 0)));
+    assert.deepEqual(
+      [bench.count('innerSentPackets'), bench.count('droppedLinkScoped')],
+      [routable.length, linkScoped.length],
+    );
   });
 
   it('what a path in trouble refuses, and the path is told', () => {

@@ -12,7 +12,7 @@ import { blockRoom } from '../tunnel/aggfrag/format.ts';
 import { AggfragPayload } from '../tunnel/aggfrag/payload.ts';
 import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { LANES, NO_LANE } from '../tunnel/esp/packet-number.ts';
-import { isIpv4 } from '../tunnel/offload/ip-packet.ts';
+import { isIpv4, isLinkScoped } from '../tunnel/offload/ip-packet.ts';
 import { Superpacket } from '../tunnel/offload/superpacket.ts';
 import { VIRTIO_HEADER_LENGTH } from '../tunnel/offload/virtio-header.ts';
 import { laneOfPacket } from '../tunnel/order/lane.ts';
@@ -169,6 +169,10 @@ export class Outbound {
     const superpacket = this.#superpacket;
     if (!superpacket.load(virtio, this.#packet, end, association.finishChecksums)) {
       count(tunnel.counters, tunnelSlot.droppedNotIp);
+      return;
+    }
+    if (isLinkScoped(this.#arena.data, this.#packet)) {
+      count(tunnel.counters, tunnelSlot.droppedLinkScoped);
       return;
     }
     this.#lane = laneOfPacket(this.#arena.data, this.#packet);

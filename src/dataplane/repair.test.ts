@@ -30,6 +30,7 @@ function onDevice(size: number): Uint8Array {
   packet.setUint8(0, 0x45);
   packet.setUint16(2, size);
   packet.setUint8(9, 17);
+  packet.setUint8(12, 10);
   return bytes;
 }
 

@@ -76,6 +76,7 @@ function countersOf(tunnel: Tunnel, paths: TunnelStatus['paths']): TunnelCounter
       figures.droppedNotIp +
       figures.reportsRefused,
     spoofedInner: figures.refusedForeignSource,
+    linkScoped: figures.droppedLinkScoped,
     noPath: figures.droppedNoPath + figures.droppedNoKeys,
     incomplete: figures.innerIncomplete,
     tooBig: figures.droppedTooBig,

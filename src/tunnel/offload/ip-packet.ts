@@ -2,7 +2,7 @@
  * Reading the few fields of inner IP packets that the packet path needs.
  *
  * Contract: offsets into the caller's memory; nothing beyond `end` is read; nothing is allocated.
- * Source: RFC 791, RFC 8200, RFC 9293, RFC 768.
+ * Source: RFC 791, RFC 1122 (3.2.1.3), RFC 4291 (2.5), RFC 8200, RFC 9293, RFC 768.
  */
 export const protocol = { tcp: 6, udp: 17 } as const;
 
@@ -11,6 +11,9 @@ export const TCP_CHECKSUM = 16;
 export const UDP_CHECKSUM = 6;
 
 const IPV6_HEADER_LENGTH = 40;
+
+/** fe80::/10, its ten bits. */
+const LINK_LOCAL_BITS = 0xfe80 >>> 6;
 
 export function isIpv4(data: DataView, start: number): boolean {
   return data.getUint8(start) >> 4 === 4;
@@ -56,4 +59,20 @@ export function isPlainTransport(data: DataView, start: number, checksumOffset: 
   return number === protocol.tcp
     ? checksumOffset === TCP_CHECKSUM
     : number === protocol.udp && checksumOffset === UDP_CHECKSUM;
+}
+
+/**
+ * Whether the source keeps the packet on its own link: it has none yet, or an IPv6 link-local one. The kernel makes such
+ * packets by itself on every device that comes up, to report the multicast groups it is in.
+ */
+export function isLinkScoped(data: DataView, start: number): boolean {
+  if (isIpv4(data, start)) return data.getInt32(start + 12) === 0;
+  const first = data.getInt32(start + 8);
+  if (first >>> 22 === LINK_LOCAL_BITS) return true;
+  return (
+    first === 0 &&
+    data.getInt32(start + 12) === 0 &&
+    data.getInt32(start + 16) === 0 &&
+    data.getInt32(start + 20) === 0
+  );
 }
