@@ -38,7 +38,7 @@ export class PathWays {
   /** Sends the trial that is due, or draws the conclusion from those before. */
   service(tunnel: TunnelPlane, path: PlanePath, now: number): void {
     const { carriers, stream } = path;
-    switch (carriers.poll(path.path.state, path.path.since, now)) {
+    switch (carriers.poll(path.path, now)) {
       case 'stay':
         return;
       case 'try':
@@ -57,7 +57,7 @@ export class PathWays {
     if (!path.carriers.allows(carrier)) return;
     if (carrier === 'udp' && path.heardBy === 'tcp') this.#learnName(path, arrival);
     if (asks) this.#writer.trial(tunnel, path, carrier, false, now);
-    else path.carriers.trialAnswered(carrier, now);
+    else this.#answered(path, carrier, now);
   }
 
   /** The peer may be heard on this path from where we did not expect it, or by the other carrier. */
@@ -97,6 +97,12 @@ export class PathWays {
     path.path.marks.clear();
     this.#verdicts.failed(tunnel, path, now);
     if (changed) this.#listener.carrierChanged(tunnel, path, evidence);
+  }
+
+  /** Where TCP is answered UDP is asked as well: the line itself may be back. */
+  #answered(path: PlanePath, carrier: Carrier, now: number): void {
+    path.carriers.trialAnswered(carrier, now);
+    if (carrier === 'tcp' && path.carriers.carrier === 'udp') path.path.askNow(now);
   }
 
   #turn(tunnel: TunnelPlane, path: PlanePath, cause: 'trials' | 'peer', now: number): void {

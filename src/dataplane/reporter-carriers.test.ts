@@ -148,6 +148,16 @@ describe('a trial', () => {
     assert.equal(bench.path.carriers.carrier, 'tcp');
   });
 
+  it('that is answered by TCP has UDP asked as well, before the path turns', () => {
+    const bench = new Bench();
+    bench.now += 2_000_000;
+    bench.reporter.service(bench.plane, bench.now);
+    assert.deepEqual(bench.trials, ['tcp']);
+    assert.ok(bench.path.path.probeAt > bench.now + 100_000);
+    bench.arrive('tcp', { trial: true });
+    assert.deepEqual([bench.path.carriers.carrier, bench.path.path.probeAt], ['udp', bench.now]);
+  });
+
   it('is the first word on a new connection, by the side that made it', () => {
     assert.deepEqual(new Bench('auto', true).trials, ['tcp']);
     assert.deepEqual(new Bench('auto', false).trials, []);

@@ -13,6 +13,7 @@ class Rehearsal {
   readonly works = { udp: true, tcp: true };
   state: PathState = 'up';
   since = 0;
+  readonly returnTime = 300_000;
   now = SECOND;
   readonly trials: number[] = [];
   readonly turns: number[] = [];
@@ -33,7 +34,7 @@ class Rehearsal {
   }
 
   #step(): void {
-    const verdict: CarrierVerdict = this.choice.poll(this.state, this.since, this.now);
+    const verdict: CarrierVerdict = this.choice.poll(this, this.now);
     if (verdict === 'abandon') this.abandoned++;
     if (verdict === 'turn') {
       this.turns.push(this.now);
@@ -68,12 +69,24 @@ describe('a path that goes by UDP', () => {
   it('tries TCP while it is in question, and turns as soon as it is down', () => {
     const path = new Rehearsal();
     path.enter('suspect');
-    path.run(SECOND / 4);
+    path.run(0.4 * SECOND);
     assert.ok(path.trials.length > 0);
     assert.equal(path.choice.carrier, 'udp');
     path.enter('down');
     path.run(2 * STEP);
     assert.equal(path.choice.carrier, 'tcp');
+  });
+
+  it('does not turn when the line itself comes back, which answers by TCP first', () => {
+    const path = new Rehearsal();
+    path.works.tcp = false;
+    path.enter('down');
+    path.run(2 * SECOND);
+    path.works.tcp = true;
+    path.run(0.28 * SECOND);
+    path.enter('up');
+    path.run(SECOND);
+    assert.deepEqual(path.turns, []);
   });
 
   it('forgets what was answered when it carries again', () => {

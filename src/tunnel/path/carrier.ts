@@ -2,14 +2,14 @@
  * What carries a path's packets, UDP or the path's own TCP connection, and when the other one is taken.
  *
  * ```
- *         UDP carries nothing any more, a trial by TCP was answered; or the peer has turned
+ *   UDP carries nothing any more, and did not when TCP's trial was answered; or the peer has turned
  *   udp ────────────────────────────────────────────────────────────▶ tcp
  *    ▲                                                                 │
  *    └── RETURN_ANSWERS trials by UDP in a row were answered ◀─────────┤
  *    └── the connection is lost, or carries nothing ◀──────────────────┘
  * ```
  * The other carrier is taken only after it has proven itself, by trials: reports that are answered by the carrier on which
- * they came. A line that is dead for both changes nothing. Each side chooses for what it sends. One that sees its peer turn to
+ * they came. A line that is dead for both changes nothing; one that comes back answers by UDP as well, if it is asked. Each side chooses for what it sends. One that sees its peer turn to
  * TCP turns as well: what is dead in one direction is soon dead, or forbidden, in both.
  *
  * Contract: times are µs of one monotonic clock, given in. `poll` says what is to be done now, and may be called at any time;
@@ -21,6 +21,15 @@ import { DOUBLE_ZERO } from '../double-zero.ts';
 import type { PathState } from './path.ts';
 
 export type Carrier = Exclude<Encapsulation, 'auto'>;
+
+/** What is asked of the path that is carried. */
+export type CarriedPath = {
+  readonly state: PathState;
+  /** When the state was entered (µs). */
+  readonly since: number;
+  /** Within this time a line that carries again has shown it, once it is asked (µs). */
+  readonly returnTime: number;
+};
 
 /** `try` the other carrier, `turn` to it, `abandon` the connection. */
 export type CarrierVerdict = 'stay' | 'try' | 'turn' | 'abandon';
@@ -49,6 +58,8 @@ export class CarrierChoice {
 
   readonly #encapsulation: Encapsulation;
   #open = false;
+  /** When the first of them came (µs). */
+  #answeredAt = DOUBLE_ZERO;
   #trialAt = DOUBLE_ZERO;
   #outstanding = false;
   /** Since when trials are sent in vain (µs); 0 when they are not. */
@@ -86,12 +97,11 @@ export class CarrierChoice {
     return true;
   }
 
-  /** @param since when the path entered `state` (µs) */
-  poll(state: PathState, since: number, now: number): CarrierVerdict {
+  poll(path: CarriedPath, now: number): CarrierVerdict {
     if (!this.#open) return 'stay';
-    if (this.carrier === 'tcp') return this.#pollTcp(state, now);
+    if (this.carrier === 'tcp') return this.#pollTcp(path.state, now);
     if (this.#encapsulation === 'udp') return 'stay';
-    return this.#pollUdp(state, since, now);
+    return this.#pollUdp(path, now);
   }
 
   trialSent(now: number): void {
@@ -107,7 +117,7 @@ export class CarrierChoice {
     if (carrier === this.carrier || !this.#outstanding) return;
     this.#outstanding = false;
     this.#vainSince = 0;
-    this.answers++;
+    if (this.answers++ === 0) this.#answeredAt = now;
     this.#trialAt = Math.min(this.#trialAt, now + NEXT_TRIAL);
   }
 
@@ -125,13 +135,15 @@ export class CarrierChoice {
     this.#forgetTrials(now + this.#udpTrial);
   }
 
-  #pollUdp(state: PathState, since: number, now: number): CarrierVerdict {
+  #pollUdp({ state, since, returnTime }: CarriedPath, now: number): CarrierVerdict {
     if (state === 'up') {
       this.#forgetTrials(0);
       return 'stay';
     }
     if (state === 'probing' && now - since < FIRST_CHANCE) return 'stay';
-    if (this.answers > 0 && state !== 'suspect') return 'turn';
+    // A line that comes back may answer by TCP first, only because that was asked first.
+    const udpHadItsChance = this.answers > 0 && now - this.#answeredAt >= returnTime;
+    if (udpHadItsChance && state !== 'suspect') return 'turn';
     if (this.#vainSince > 0 && now - this.#vainSince > STREAM_PATIENCE) return 'abandon';
     return now >= this.#trialAt ? 'try' : 'stay';
   }

@@ -37,6 +37,8 @@ const SUSPECT_DEADLINES = 2;
 const SUSPECT_PROBES = 16;
 /** A path that was down has to answer this many probes in a row before it carries data again. */
 const RETURN_COVERS = 3;
+/** The round trip of a line that comes back may not be known, or not be what it was (µs). */
+const SHORTEST_RETURN = 300_000;
 /** A side that was asked asks itself after so many keepalives: the other's next probe comes first, if one comes. */
 const ASKED_KEEPALIVES = 1.25;
 /** How often a path is probed while it is in question or on its way back, at the most (µs). */
@@ -76,6 +78,11 @@ export class Path {
     if (this.rtt === 0) return UNMEASURED_DEADLINE;
     const expected = this.rtt + 4 * this.rttVariation + REPORT_INTERVAL + 10_000;
     return Math.min(this.#longest, Math.max(SHORTEST_DEADLINE, expected));
+  }
+
+  /** Within this time a line that carries again has shown it, once it is asked (µs): it answers, and then the probes that follow. */
+  get returnTime(): number {
+    return Math.max(SHORTEST_RETURN, 2 * this.#answerTime + RETURN_COVERS * EAGER_PROBE_INTERVAL);
   }
 
   /** When the next probe is due (µs). */
