@@ -28,7 +28,8 @@ process.exitCode = showSums(results, performance.now() - begin);
 
 async function runLevel(level: Level): Promise<FileResult[]> {
   if (level.files.length === 0) return [];
-  console.log(`\n${level.name}: ${level.files.length} files`);
+  const sideBySide = level.concurrency > 1 ? `, ${level.concurrency} at a time` : '';
+  console.log(`\n${level.name}: ${level.files.length} files${sideBySide}`);
   const waiting = [...level.files];
   const done: FileResult[] = [];
   const work = async () => {

@@ -7,10 +7,10 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { parse, stringify } from 'yaml';
 import type { OnDemandStatus, PathStatus } from '../../src/api/status.ts';
 import { outside, privateNetworks } from '../addressing.ts';
-
 import { JournalWatch } from './journal-watch.ts';
 import { assertHostsReach, openSitePair, type SitePair } from './site-pair.ts';
 import { TcpStream } from './tcp-stream.ts';
@@ -323,7 +323,10 @@ async function waitForState(pair: SitePair, ...states: OnDemandStatus['state'][]
   for (;;) {
     const { state } = await onDemand(pair);
     if (states.includes(state)) return;
-    if (performance.now() > deadline) throw new Error(`link1 is ${state}\n${pair.a.child.output}`);
+    if (performance.now() > deadline) {
+      const { tunnels, links } = await pair.a.status();
+      throw new Error(`link1 is ${state}\n${inspect({ tunnels, links }, { depth: null })}`);
+    }
     await sleep(100);
   }
 }
