@@ -64,7 +64,7 @@ test('Debian’s kernel speaks the same ESP as Backstay, and tshark reads it', a
 /** Runs the scenarios against the other end, each a test of its own. @returns a way to the files that they left */
 async function judge(context: TestContext, other: string, scenarios: number) {
   const guest = new URL('kernel-esp-guest.ts', import.meta.url).pathname;
-  const command = [process.execPath, guest, other];
+  const command = [process.execPath, '--no-wasm-dynamic-tiering', guest, other];
   const vm = await runInVm({ command, modules, loadOnDemand: false, timeoutMillis });
   context.diagnostic(`from start to power-off ${vm.elapsedMillis} ms`);
   assert.equal(vm.exitStatus, 0, vm.stderr);
