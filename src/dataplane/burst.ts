@@ -56,6 +56,8 @@ export class Burst {
   #closed = false;
   /** How many more bytes go over the same path before the scheduler is asked again. */
   #quantum = 0;
+  /** Whether that was less than a burst. Where it is more, a burst that is cut short costs calls on both sides and gains nothing. */
+  #isFine = false;
   #now = 0;
 
   constructor(arena: Arena, transmitter: Transmitter, listener: SendListener, sentBytes: number) {
@@ -71,9 +73,9 @@ export class Burst {
     this.#quantum = 0;
   }
 
-  /** Sends what is there when it has its share of packets, or its path has had enough for now. */
-  cut(share: number): void {
-    if (this.#count >= share || this.#quantum <= 0) this.send();
+  /** Sends what is there when its path has had enough for now. */
+  cut(): void {
+    if (this.#quantum <= 0 && this.#isFine) this.send();
   }
 
   /** What is carried in another way does not share a burst. */
@@ -115,6 +117,7 @@ export class Burst {
     if (this.#quantum <= 0) {
       const spread = tunnel.classes.mode(this.trafficClass) === 'spread';
       this.#quantum = spread ? tunnel.scheduler.quantum(tunnel.paths, index) : Number.POSITIVE_INFINITY;
+      this.#isFine = this.#quantum < BURST_BYTES;
     }
     this.#path = path;
     this.#pathIndex = index;

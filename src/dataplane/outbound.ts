@@ -5,7 +5,7 @@
  * packet.
  */
 import type { Arena } from '../linux/arena.ts';
-import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
+import { BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
 import { blockRoom } from '../tunnel/aggfrag/format.ts';
@@ -34,10 +34,11 @@ const PACKET_OFFSET = 64;
 const READ_BUDGET = 16;
 
 /**
- * Above this a burst is sent at once instead of waiting whether more comes: the far side then works on it while the
- * next is sealed.
+ * What is left of a read and fills more than half a burst is sent at once, so that the far side works on it while the next is sealed.
+ * Less than that goes on with the next read: the kernel gives out 64 KiB at a time, which sealed are a burst and a few packets more,
+ * and a call for those alone costs both sides as much as a whole burst.
  */
-const LARGE_BURST = 16_384;
+const LARGE_BURST = 32_768;
 
 /** Packets of our own: reports, and size probes up to the largest MTU of a link. */
 export const LONGEST_OWN = 9_216;
@@ -188,18 +189,17 @@ export class Outbound {
       this.#small.fits(superpacket.longest, sizeLimit)
     )
       this.#gather(tunnel, association);
-    else this.#sealEach(tunnel, association, end - this.#packet);
+    else this.#sealEach(tunnel, association);
     count(tunnel.counters, tunnelSlot.innerSentPackets, superpacket.count);
     count(tunnel.counters, tunnelSlot.innerSentBytes, end - this.#packet);
   }
 
-  #sealEach(tunnel: TunnelPlane, association: OutboundAssociation, bytes: number): void {
+  #sealEach(tunnel: TunnelPlane, association: OutboundAssociation): void {
     const superpacket = this.#superpacket;
     this.#closeSmall(tunnel, association, this.#lane);
-    const share = burstShare(superpacket.count, bytes);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
-      this.#burst.cut(share);
+      this.#burst.cut();
       const { offset, length } = superpacket;
       const unfinished = superpacket.unfinished;
       this.#burst.seal(association, offset, length, this.#kindOf(offset, unfinished), this.#lane);
@@ -213,29 +213,27 @@ export class Outbound {
     const room = blockRoom(sizeLimit);
     this.#closeSmall(tunnel, association, this.#lane);
     superpacket.finish();
-    const payloads = Math.ceil((superpacket.count * superpacket.longest) / room);
-    const share = burstShare(payloads, payloads * sizeLimit);
     payload.begin(0, room);
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
       if (payload.room === 0) {
-        this.#sealPayload(tunnel, association, share);
+        this.#sealPayload(tunnel, association);
         payload.begin(0, room);
       }
       const { offset, length } = superpacket;
       for (let laid = payload.lay(offset, length); laid < length; ) {
-        this.#sealPayload(tunnel, association, share);
+        this.#sealPayload(tunnel, association);
         payload.begin(length - laid, room);
         laid += payload.lay(offset + laid, length - laid);
       }
     }
-    if (payload.packets > 0) this.#sealPayload(tunnel, association, share);
+    if (payload.packets > 0) this.#sealPayload(tunnel, association);
     count(tunnel.counters, tunnelSlot.innerSentInPieces, superpacket.count);
   }
 
-  #sealPayload(tunnel: TunnelPlane, association: OutboundAssociation, share: number): void {
+  #sealPayload(tunnel: TunnelPlane, association: OutboundAssociation): void {
     const { at, length } = this.#payload;
-    this.#burst.cut(share);
+    this.#burst.cut();
     count(tunnel.counters, tunnelSlot.aggregatesSent);
     this.#burst.seal(association, at, length, nextHeader.aggfrag, this.#lane);
   }
@@ -259,7 +257,7 @@ export class Outbound {
     this.#burst.turnTo(small.classOf(lane));
     small.take(lane);
     const { offset, length, unfinished, several } = small;
-    this.#burst.cut(BURST_CAPACITY);
+    this.#burst.cut();
     if (several) count(tunnel.counters, tunnelSlot.aggregatesSent);
     const following = several ? nextHeader.aggfrag : this.#kindOf(offset, unfinished);
     this.#burst.seal(association, offset, length, following, lane);
@@ -277,12 +275,4 @@ export class Outbound {
     if (unfinished) return nextHeader.unfinishedChecksum;
     return isIpv4(this.#arena.data, offset) ? nextHeader.ipv4 : nextHeader.ipv6;
   }
-}
-
-/** How many packets of a large read go into one burst, so that its bursts are about equal. */
-function burstShare(packets: number, bytes: number): number {
-  if (packets <= 1) return BURST_CAPACITY;
-  const sealedBytes = bytes + packets * sealedLength(64);
-  const bursts = Math.max(Math.ceil(packets / BURST_CAPACITY), Math.ceil(sealedBytes / BURST_BYTES));
-  return Math.ceil(packets / bursts);
 }
