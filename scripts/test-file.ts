@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { root } from './root.ts';
 import type { TestLine } from './test-reporter.ts';
 
 export type FileResult = {
@@ -23,6 +24,8 @@ export type FileResult = {
 };
 
 const reporter = fileURLToPath(new URL('./test-reporter.ts', import.meta.url));
+/** Hundreds of processes start from the same sources: what one has compiled the next need not, a tenth to a fifth of the time. */
+const compileCache = join(root, 'node_modules', '.cache', 'tests');
 /** Of what a failing file printed, the end that is shown. */
 const shownOutputChars = 6_000;
 /** After the polite signal: time to remove namespaces. */
@@ -54,6 +57,7 @@ function runProcess(file: string, report: string, timeoutMillis: number): Promis
   const words = [`--test-reporter=${reporter}`, `--test-reporter-destination=${report}`, file];
   // The file has to report to this runner, also when this runner is itself under test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  env['NODE_COMPILE_CACHE'] ??= compileCache;
   const child = spawn(process.execPath, words, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let output = '';
