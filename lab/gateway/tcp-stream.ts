@@ -62,6 +62,12 @@ export class TcpStream {
     assert.equal(receiverReport.sha256, senderReport.sha256);
     return receiverReport;
   }
+
+  /** Ends it, whatever has become of it; nothing when it has ended. */
+  abort(): void {
+    this.#sender.killNow();
+    this.#receiver.killNow();
+  }
 }
 
 function reportIn<Report>(child: Child): Report {
