@@ -17,6 +17,8 @@ export function showSums(results: readonly FileResult[], millis: number): number
   const sum = (key: 'passed' | 'failed' | 'skipped') =>
     results.reduce((total, result) => total + result[key], 0);
   const failing = results.filter((result) => result.failed > 0).map((result) => result.file);
+  const unsteady = results.filter((result) => result.isUnsteady).map((result) => result.file);
+  if (unsteady.length > 0) console.log(`\nunsteady, passed when run again: ${unsteady.join(', ')}`);
   if (failing.length > 0) console.log(`\nwith failures: ${failing.join(', ')}`);
   console.log(`\n${results.length} files in ${formatMillis(millis)}, ${sum('skipped')} tests skipped`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);

@@ -21,6 +21,8 @@ export type FileResult = {
   readonly millis: number;
   /** For each failure its name and what is known about it. */
   readonly failures: readonly string[];
+  /** It failed, and passed when it was run again. */
+  readonly isUnsteady?: boolean;
 };
 
 const reporter = fileURLToPath(new URL('./test-reporter.ts', import.meta.url));

@@ -14,12 +14,12 @@ export type Entry<Kind extends EventKind> = Extract<JournalEntry, { kind: Kind }
 const LOOK_MILLIS = 30;
 
 export class JournalWatch {
-  readonly #daemon: GatewayDaemon;
+  readonly daemon: GatewayDaemon;
   /** Counts of the entries that were there, by sequence number. */
   readonly #before: ReadonlyMap<number, number>;
 
   private constructor(daemon: GatewayDaemon, before: readonly JournalEntry[]) {
-    this.#daemon = daemon;
+    this.daemon = daemon;
     this.#before = new Map(before.map(({ sequence, count }) => [sequence, count]));
   }
 
@@ -28,7 +28,7 @@ export class JournalWatch {
   }
 
   async entries(): Promise<JournalEntry[]> {
-    return (await this.#daemon.events()).filter(
+    return (await this.daemon.events()).filter(
       ({ sequence, count }) => count > (this.#before.get(sequence) ?? 0),
     );
   }
@@ -56,7 +56,7 @@ export class JournalWatch {
     const lines = (await this.entries()).map((entry) => {
       return `${entry.at} ${entry.kind} ${JSON.stringify(entry.subject)} ${JSON.stringify(entry.evidence)}`;
     });
-    const { side, child } = this.#daemon;
+    const { side, child } = this.daemon;
     return `gateway ${side} entered no such ${kind} within ${withinMillis} ms:\n${lines.join('\n')}\n${child.output}`;
   }
 }
