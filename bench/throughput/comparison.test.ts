@@ -30,15 +30,15 @@ const contenders = [
 ];
 
 describe('rounds', () => {
-  it('take the contenders in turn', async () => {
+  it('take the contenders in turn, and every other time from the last to the first', async () => {
     const order: string[] = [];
-    const { values: byId, failures } = await interleave(contenders, 2, async ({ id }, round) => {
+    const { values: byId, failures } = await interleave(contenders, 3, async ({ id }, round) => {
       order.push(id);
       return round;
     });
     const turn = contenders.map(({ id }) => id);
-    assert.deepEqual(order, [...turn, ...turn]);
-    assert.deepEqual(byId.get('backstay-1'), [1, 2]);
+    assert.deepEqual(order, [...turn, ...turn.toReversed(), ...turn]);
+    assert.deepEqual(byId.get('backstay-1'), [1, 2, 3]);
     assert.deepEqual(failures, []);
   });
 

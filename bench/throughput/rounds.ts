@@ -1,5 +1,6 @@
 /**
  * The rounds of a comparison, one contender after the other in each, so that a disturbance of the machine hits all alike.
+ * Every other round goes the other way round: on some machines who comes second is a tenth faster than who comes first.
  *
  * Contract: pure apart from what `measure` does. A contender that fails is not asked again, keeps the values it has, and
  * is named with its reason; the others go on.
@@ -20,7 +21,7 @@ export async function interleave<Contender extends { readonly id: string }, Valu
   const values = new Map<string, Values[]>(contenders.map(({ id }) => [id, []]));
   const failures = new Map<string, Failure>();
   for (let round = 1; round <= rounds; round++) {
-    for (const contender of contenders) {
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
       const { id } = contender;
       if (failures.has(id)) continue;
       try {
