@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { hostInside, type Side } from '../addressing.ts';
 import type { Child } from '../child.ts';
+import type { Namespace } from '../namespace.ts';
 import type { Sites } from '../sites.ts';
 import type { ReceiverReport, SenderReport } from './stream/stream-report.ts';
 
@@ -27,16 +28,20 @@ let nextPort = 7100;
 export class TcpStream {
   readonly #sender: Child;
   readonly #receiver: Child;
+  /** Where the receiver listens. */
+  readonly #place: { readonly namespace: Namespace; readonly port: number };
 
-  private constructor(sender: Child, receiver: Child) {
+  private constructor(sender: Child, receiver: Child, namespace: Namespace, port: number) {
     this.#sender = sender;
     this.#receiver = receiver;
+    this.#place = { namespace, port };
   }
 
   static async start(sites: Sites, options: TcpStreamOptions = {}): Promise<TcpStream> {
     const { towards = 'b', family = 'v4', bytesPerSecond = DEFAULT_BYTES_PER_SECOND } = options;
     const [from, to] = towards === 'b' ? [sites.hostA, sites.hostB] : [sites.hostB, sites.hostA];
-    const place = [hostInside(towards)[family], `${nextPort++}`];
+    const port = nextPort++;
+    const place = [hostInside(towards)[family], `${port}`];
     const program = (name: string) => join(import.meta.dirname, 'stream', name);
     const receiver = await to.spawn(process.execPath, [program('stream-receiver-main.ts'), ...place]);
     await receiver.waitFor(/listening/);
@@ -46,7 +51,14 @@ export class TcpStream {
       `${bytesPerSecond}`,
     ]);
     await sender.waitFor(/connected/);
-    return new TcpStream(sender, receiver);
+    return new TcpStream(sender, receiver, to, port);
+  }
+
+  /** What the receiver's kernel has taken so far. */
+  async bytesSoFar(): Promise<number> {
+    const { namespace, port } = this.#place;
+    const { stdout } = await namespace.run('ss', ['-Htin', `sport = :${port}`]);
+    return Number(/bytes_received:(\d+)/.exec(stdout)?.[1] ?? 0);
   }
 
   /** Ends the stream and waits until the last byte has come. */

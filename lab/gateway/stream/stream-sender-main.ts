@@ -8,10 +8,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { SenderReport } from './stream-report.ts';
 
-const PACE_MILLIS = 10;
+const SHORTEST_PACE_MILLIS = 10;
+/** A slow stream sends seldom rather than many small packets. */
+const SMALLEST_PIECE = 500;
 
 const [address = '', port = '', rate = ''] = process.argv.slice(2);
-const piece = Math.ceil((Number(rate) * PACE_MILLIS) / 1000);
+const paceMillis = Math.max(SHORTEST_PACE_MILLIS, (SMALLEST_PIECE / Number(rate)) * 1000);
+const piece = Math.ceil((Number(rate) * paceMillis) / 1000);
 const hash = createHash('sha256');
 let bytes = 0;
 
@@ -20,7 +23,7 @@ socket.on('error', (error) => fail(error.message));
 socket.on('connect', () => {
   process.stdout.write('connected\n');
   send();
-  const pace = setInterval(send, PACE_MILLIS);
+  const pace = setInterval(send, paceMillis);
   process.stdin.on('end', () => {
     clearInterval(pace);
     socket.end();
