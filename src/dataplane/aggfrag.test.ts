@@ -18,6 +18,7 @@ import { type BenchOptions, PacketBench } from '../../test/fixtures/packet-bench
 import { nextHeader } from '../tunnel/esp/format.ts';
 import { segmentation } from '../tunnel/offload/virtio-header.ts';
 import { InboundAssociation } from './association.ts';
+import { NO_SIZE_LIMIT } from './tunnel-plane.ts';
 
 const keys = { spi: 0x2000_0001, key: Buffer.alloc(32, 9), salt: Buffer.from('0a0b0c0d', 'hex') };
 const LIMIT = 1_172;
@@ -32,7 +33,7 @@ function openEnds({ aggfrag = true, ...options }: BenchOptions & { aggfrag?: boo
   const far = new PacketBench(options);
   benches.push(near, far);
   near.sealWith(keys, false, aggfrag);
-  near.tunnel.sizeLimit = aggfrag ? LIMIT : Number.POSITIVE_INFINITY;
+  near.tunnel.sizeLimit = aggfrag ? LIMIT : NO_SIZE_LIMIT;
   // Something may still be under way on its path.
   far.path.path.lastHeardAt = far.now;
   far.associations.set(keys.spi, new InboundAssociation(far.memory, { tunnel: 0, ...keys }));

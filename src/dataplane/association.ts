@@ -72,7 +72,7 @@ export class OutboundAssociation {
       packetLimit: number;
     },
   ) {
-    this.spi = options.spi;
+    this.spi = options.spi + DOUBLE_ZERO;
     this.finishChecksums = options.finishChecksums;
     this.aggfrag = options.aggfrag ?? false;
     this.packetLimit = options.packetLimit;
@@ -166,7 +166,7 @@ export class InboundAssociation {
     memory: AssociationMemory,
     options: { tunnel: number; spi: number; key: Uint8Array; salt: Uint8Array },
   ) {
-    this.spi = options.spi;
+    this.spi = options.spi + DOUBLE_ZERO;
     this.tunnel = options.tunnel;
     this.#memory = memory;
     this.#block = memory.take();

@@ -5,9 +5,11 @@
  * repair. A burst ends by itself where the next packet does not fit into it, by `cut` and by `send`; nobody leaves one
  * unsent. `repair` sends again what is wanted. Allocates nothing per packet.
  */
+
 import type { Arena } from '../linux/arena.ts';
 import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errnoValue } from '../linux/ffi.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { ESP_PAYLOAD_OFFSET, sealedLength } from '../tunnel/esp/format.ts';
 import { BASE_SIZE } from '../tunnel/path/mtu-search.ts';
 import { secondPath } from '../tunnel/schedule/scheduler.ts';
@@ -55,10 +57,10 @@ export class Burst {
   #size = 0;
   #closed = false;
   /** How many more bytes go over the same path before the scheduler is asked again. */
-  #quantum = 0;
+  #quantum = DOUBLE_ZERO;
   /** Whether that was less than a burst. Where it is more, a burst that is cut short costs calls on both sides and gains nothing. */
   #isFine = false;
-  #now = 0;
+  #now = DOUBLE_ZERO;
 
   constructor(arena: Arena, transmitter: Transmitter, listener: SendListener, sentBytes: number) {
     this.#transmitter = transmitter;

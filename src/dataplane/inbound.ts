@@ -7,12 +7,14 @@
  * Allocates nothing per packet.
  * Source: RFC 4303, 3.4; RFC 3948, 2.
  */
+
 import type { Arena } from '../linux/arena.ts';
 import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { sameSocketAddress } from '../linux/socket-address.ts';
 import { receiveStream } from '../linux/stream-socket.ts';
 import { isAggfrag } from '../tunnel/aggfrag/format.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import {
   ESP_PAYLOAD_OFFSET,
   ESP_SHORTEST,
@@ -98,8 +100,8 @@ export class Inbound {
     stream: undefined,
     socket: { id: -1, fd: -1 },
     sender: 0,
-    spi: 0,
-    sequence: 0,
+    spi: DOUBLE_ZERO,
+    sequence: DOUBLE_ZERO,
     length: 0,
   };
   /** Association, tunnel and path of the datagram before, as they come in rows. */
@@ -107,8 +109,8 @@ export class Inbound {
   #lastSpi = 0;
   #lastTunnel: TunnelPlane | undefined;
   #lastPath: PlanePath | undefined;
-  #now = 0;
-  #quietUntil = 0;
+  #now = DOUBLE_ZERO;
+  #quietUntil = DOUBLE_ZERO;
   #streamEnd: StreamEnd | undefined;
 
   /** @param associations by SPI as a signed number, which V8 keeps without allocating; may change between two calls of `drain` */

@@ -5,7 +5,9 @@
  * writer at once; what is ahead is copied and waits, no longer than `Resequencer` says. `expire` must be called at
  * `tunnel.orderDueAt`, and `settle` after the writer was flushed. Allocates nothing per packet.
  */
+
 import type { Arena } from '../linux/arena.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { LANES, NO_LANE, nearestOrder, ORDER_NUMBERS } from '../tunnel/esp/packet-number.ts';
 import { ahead, late, NOTHING, type Resequencer } from '../tunnel/order/resequencer.ts';
 import type { InboundAssociation } from './association.ts';
@@ -23,7 +25,7 @@ export class Ordering {
   readonly #writer: TunWriter;
   readonly #unpacker: Unpacker;
   /** The order number of the packet at hand. */
-  #number = 0;
+  #number = DOUBLE_ZERO;
 
   constructor(arena: Arena, writer: TunWriter, holdSlots: number) {
     this.#memory = new HoldMemory(arena, holdSlots);

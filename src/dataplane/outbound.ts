@@ -4,12 +4,14 @@
  * Contract: `drain` reads what the device has, up to a budget, and leaves nothing behind in buffers. Allocates nothing per
  * packet.
  */
+
 import type { Arena } from '../linux/arena.ts';
 import { BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
 import { readFd } from '../linux/file-descriptor.ts';
 import { blockRoom } from '../tunnel/aggfrag/format.ts';
 import { AggfragPayload } from '../tunnel/aggfrag/payload.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import { nextHeader, sealedLength } from '../tunnel/esp/format.ts';
 import { LANES, NO_LANE } from '../tunnel/esp/packet-number.ts';
 import { isIpv4, isLinkScoped } from '../tunnel/offload/ip-packet.ts';
@@ -77,7 +79,7 @@ export class Outbound {
   readonly #small: SmallPackets;
   /** Of the flow whose packets the read at hand has. */
   #lane = NO_LANE;
-  #quietUntil = 0;
+  #quietUntil = DOUBLE_ZERO;
   /** Whether the device was silent before the read at hand: nothing else goes with what it brought. */
   #silent = false;
 

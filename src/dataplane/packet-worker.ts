@@ -5,11 +5,13 @@
  * what is due by the clock. It never returns to an event loop; the main thread reaches it by a wake event and a port.
  * Source: design, "The data plane".
  */
+
 import { Arena } from '../linux/arena.ts';
 import { monotonicMicros } from '../linux/clock.ts';
 import { RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { Epoll } from '../linux/epoll.ts';
 import type { WakeEvent } from '../linux/wake-event.ts';
+import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import type { PathState } from '../tunnel/path/path.ts';
 import { STEP } from '../tunnel/schedule/guard.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
@@ -68,9 +70,9 @@ export class PacketWorker {
   readonly #plane: Plane;
   readonly #doze = new Doze();
   #watchedFd = -1;
-  #now = 0;
+  #now = DOUBLE_ZERO;
   /** When the first tunnel wants to be served (µs). */
-  #serviceAt = 0;
+  #serviceAt = DOUBLE_ZERO;
   #stopped = false;
 
   /** @param wake readable when there are commands; @param clock µs, never goes back */

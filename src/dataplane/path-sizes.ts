@@ -16,7 +16,13 @@ import {
   writeReportHeader,
 } from '../tunnel/path/report.ts';
 import { LONGEST_OWN, type Outbound } from './outbound.ts';
-import { outerHeaders, type PlanePath, sealedLimit, type TunnelPlane } from './tunnel-plane.ts';
+import {
+  NO_SIZE_LIMIT,
+  outerHeaders,
+  type PlanePath,
+  sealedLimit,
+  type TunnelPlane,
+} from './tunnel-plane.ts';
 
 /** A padded probe takes longer than a report, above all on a slow line; nothing waits for its verdict (µs). */
 const PATIENCE = 100_000;
@@ -107,17 +113,17 @@ export class PathSizes {
 /** The smallest of what the paths take that carry. Without one the limit stays as it is. */
 export function settleLimit(tunnel: TunnelPlane): void {
   if (tunnel.outbound?.aggfrag !== true) {
-    tunnel.sizeLimit = Number.POSITIVE_INFINITY;
+    tunnel.sizeLimit = NO_SIZE_LIMIT;
     return;
   }
-  let least = Number.POSITIVE_INFINITY;
+  let least = NO_SIZE_LIMIT;
   for (let index = 0; index < tunnel.paths.length; index++) {
     const path = tunnel.paths[index] as PlanePath;
     const { state } = path.path;
     if (state === 'up' || state === 'suspect') least = Math.min(least, sealedLimit(path));
   }
-  if (least < Number.POSITIVE_INFINITY) tunnel.sizeLimit = least;
-  else if (tunnel.sizeLimit === Number.POSITIVE_INFINITY) tunnel.sizeLimit = FIRST_LIMIT;
+  if (least < NO_SIZE_LIMIT) tunnel.sizeLimit = least;
+  else if (tunnel.sizeLimit === NO_SIZE_LIMIT) tunnel.sizeLimit = FIRST_LIMIT;
 }
 
 /** What every path takes of which nothing is known yet, over either family. */

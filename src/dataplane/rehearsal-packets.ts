@@ -16,6 +16,11 @@ import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 const SEGMENT_BYTES = 1_340;
 const SEGMENTS = 20;
+/** With timestamps, as Linux and all others send it (RFC 7323). */
+const TCP_HEADER_LENGTH = 32;
+const TIMESTAMPS = [1, 1, 8, 10, 0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 1];
+/** Sequence numbers go through zero in a superpacket. */
+const FIRST_SEQUENCE = 0xffff_f000;
 /** An IP packet that fits into no link of the rehearsal once it is sealed. */
 const LONG_BYTES = 1_500;
 const IP = VIRTIO_HEADER_LENGTH;
@@ -105,18 +110,20 @@ function udpPacket(family: Family): Uint8Array {
 
 /** @param segments 0 for one without a payload */
 function tcpPacket(family: Family, segments: number): Uint8Array {
-  const length = 20 + segments * SEGMENT_BYTES;
+  const length = TCP_HEADER_LENGTH + segments * SEGMENT_BYTES;
   const { bytes, data, transport } = ipPacket(family, 6, length);
   data.setUint16(transport, 50_000);
   data.setUint16(transport + 2, 50_001);
-  data.setUint8(transport + 12, 5 << 4);
+  data.setUint32(transport + 4, FIRST_SEQUENCE);
+  data.setUint8(transport + 12, (TCP_HEADER_LENGTH / 4) << 4);
   data.setUint8(transport + 13, 0x10);
   data.setUint16(transport + 14, 512);
+  bytes.set(TIMESTAMPS, transport + 20);
   openChecksum(family, data, transport + 16, 6, length);
   writeVirtioHeader(data, 0, {
     flags: virtioFlag.needsChecksum,
     segmentation: segments > 0 ? family.superpacket : segmentation.none,
-    headerLength: family.headerLength + 20,
+    headerLength: family.headerLength + TCP_HEADER_LENGTH,
     segmentSize: segments > 0 ? SEGMENT_BYTES : 0,
     checksumStart: family.headerLength,
     checksumOffset: 16,

@@ -32,6 +32,21 @@ test('code that is compiled in the rehearsal is kept by workers that come after 
   assert.ok(givenUp(after) <= 2, after);
 });
 
+test('what is an integer in the packet path stays one', options, () => {
+  const program = fileURLToPath(new URL('../../test/fixtures/rehearse-twice.ts', import.meta.url));
+  const trace = execFileSync(process.execPath, ['--trace-generalization', '--expose-gc', program], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  assert.match(trace, /generalizing/, 'V8 tells what it learns of fields');
+  const becameDoubles = trace
+    .split('\n')
+    .filter((line) => /:s\{[^}]*\}->d/.test(line) && /src\/(dataplane|tunnel)\//.test(line))
+    // Commands are made anew each time.
+    .filter((line) => !/rehearsal-stage|drainCommands/.test(line));
+  assert.deepEqual(becameDoubles, []);
+});
+
 function givenUp(trace: string): number {
   return trace.match(/bailout \(kind|marking dependent code/g)?.length ?? 0;
 }

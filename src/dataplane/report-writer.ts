@@ -28,7 +28,7 @@ export class ReportWriter {
   readonly #buffer: number;
   readonly #header = openReportHeader();
   readonly #record = openReceptionRecord();
-  readonly #gaps = { spi: 0, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
+  readonly #gaps = { spi: DOUBLE_ZERO, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
 
   constructor(arena: Arena, outbound: Outbound) {
     this.#arena = arena;

@@ -44,8 +44,14 @@ export class Reporter {
   readonly #sizes: PathSizes;
   readonly #header = openReportHeader();
   readonly #record = openReceptionRecord();
-  readonly #gaps = { spi: 0, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
-  readonly #reception = { spi: 0, newest: 0, arrivedClock: 0, packets: 0, bytes: 0 };
+  readonly #gaps = { spi: DOUBLE_ZERO, floor: DOUBLE_ZERO, kept: DOUBLE_ZERO };
+  readonly #reception = {
+    spi: DOUBLE_ZERO,
+    newest: DOUBLE_ZERO,
+    arrivedClock: DOUBLE_ZERO,
+    packets: DOUBLE_ZERO,
+    bytes: DOUBLE_ZERO,
+  };
 
   constructor(arena: Arena, outbound: Outbound, listener: PathListener) {
     this.#arena = arena;

@@ -48,6 +48,7 @@ export class SentMemory {
 
   /** Where in the arena this position lies. */
   offset(position: number): number {
-    return this.#base + (position % this.#size);
+    // An integer to V8, as positions are not: all that is sealed here is found from it.
+    return this.#base + ((position % this.#size) | 0);
   }
 }

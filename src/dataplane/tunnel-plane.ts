@@ -31,6 +31,9 @@ import { pathSlot } from './counters.ts';
 import type { PathStream } from './path-stream.ts';
 import type { RemoteAddress, WorkerCommand } from './protocol.ts';
 
+/** Longer than any packet, and an integer to V8, as infinity is not. */
+export const NO_SIZE_LIMIT = 0x3fff_ffff;
+
 /** Where nothing is known of a link: Ethernet's (bytes). */
 const DEFAULT_MTU = 1_500;
 
@@ -109,7 +112,7 @@ export class TunnelPlane {
   #lanes: readonly Resequencer[] | undefined;
   #assemblies: readonly Assembly[] | undefined;
   /** No sealed packet is longer, where the peer can put together what was cut (`path-sizes.ts`). */
-  sizeLimit = Number.POSITIVE_INFINITY;
+  sizeLimit = NO_SIZE_LIMIT;
   /** What the newest keys received, for our reports of what is missing. */
   received: InboundAssociation | undefined;
   readonly missing = new Missing();
@@ -196,7 +199,7 @@ export class TunnelPlane {
       heardBy: 'udp',
       stream: undefined,
       delivery: new Delivery(command.rate),
-      weight: command.weight,
+      weight: command.weight + DOUBLE_ZERO,
       clock: DOUBLE_ZERO,
       demoted: false,
       socket,
@@ -212,7 +215,7 @@ export class TunnelPlane {
       receivedBytes: DOUBLE_ZERO,
       reportSpi: DOUBLE_ZERO,
       earlierReportSpi: DOUBLE_ZERO,
-      reportNumber: 0,
+      reportNumber: DOUBLE_ZERO,
       reportStamp: DOUBLE_ZERO,
       reportAt: DOUBLE_ZERO,
       ownReports: 0,

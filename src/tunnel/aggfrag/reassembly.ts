@@ -151,7 +151,8 @@ export class Reassembly {
     }
     const assembly = this.#assembly;
     this.#ticket += 1;
-    assembly.slot = this.#ticket % this.#tickets.length;
+    // An integer to V8, as tickets are not: the packet's offset comes from it, and with that all that is known of the packet.
+    assembly.slot = (this.#ticket % this.#tickets.length) | 0;
     assembly.ticket = this.#ticket;
     this.#tickets[assembly.slot] = this.#ticket;
     this.begun++;

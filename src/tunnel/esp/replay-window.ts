@@ -9,6 +9,8 @@
  * The window is a ring of words that is cleared word by word as it moves, so that moving costs little (RFC 6479).
  * Source: RFC 4303, 3.4.3 and appendix A2; RFC 6479.
  */
+import { DOUBLE_ZERO } from '../double-zero.ts';
+
 const WORD_BITS = 32;
 const WORD_SHIFT = 5;
 const TWO_32 = 0x1_0000_0000;
@@ -30,7 +32,7 @@ export class ReplayWindow {
   #words: Int32Array;
   #mask: number;
   readonly #size: number;
-  #newest = 0;
+  #newest = DOUBLE_ZERO;
 
   /** @param size packets, a power of two and at least 32 */
   constructor(size = REPLAY_WINDOW_PACKETS) {

@@ -51,6 +51,7 @@ export class PacketRun {
   #transport = 0;
   #segmentSize = 0;
   #totalLength = 0;
+  /** Signed, as all words here: every number of 32 bits is a small integer to V8 then, and none is allocated. */
   #nextSequence = 0;
   #lastFlags = 0;
   #open = false;
@@ -95,7 +96,7 @@ export class PacketRun {
     }
     this.count++;
     this.#totalLength += payload;
-    this.#nextSequence = (this.#nextSequence + payload) >>> 0;
+    this.#nextSequence = (this.#nextSequence + payload) | 0;
     if (payload < this.#segmentSize) this.#open = false;
     return true;
   }
@@ -164,7 +165,7 @@ export class PacketRun {
   }
 
   #beginTcp(transport: number): boolean {
-    this.#nextSequence = (this.#data.getUint32(transport + 4) + this.#segmentSize) >>> 0;
+    this.#nextSequence = (this.#data.getInt32(transport + 4) + this.#segmentSize) | 0;
     this.#lastFlags = this.#data.getUint8(transport + 13);
     return (this.#lastFlags & (SYN | RST | URG | FIN | PSH)) === 0;
   }
@@ -183,7 +184,7 @@ export class PacketRun {
     const data = this.#data;
     const mine = this.#start + this.#transport;
     const theirs = other + this.#transport;
-    if (data.getUint32(theirs + 4) !== this.#nextSequence) return false;
+    if (data.getInt32(theirs + 4) !== this.#nextSequence) return false;
     if (data.getInt32(mine + 8) !== data.getInt32(theirs + 8)) return false;
     const flagsDiffer = (data.getInt32(mine + 12) ^ data.getInt32(theirs + 12)) & FLAGS_WORD_MASK;
     // CWR of the first packet is not repeated by the others.

@@ -52,6 +52,7 @@ export class Superpacket {
   #headerLength = 0;
   #segmentSize = 0;
   #finish = false;
+  /** Signed: every number of 32 bits is a small integer to V8 then. */
   #firstSequence = 0;
   #firstId = 0;
   #flags = 0;
@@ -154,7 +155,7 @@ export class Superpacket {
       sumWords(data, addresses, this.#ipv4 ? 8 : 32) + (this.#tcp ? protocol.tcp : protocol.udp),
     );
     if (this.#tcp) {
-      this.#firstSequence = data.getUint32(transport + 4);
+      this.#firstSequence = data.getInt32(transport + 4);
       this.#flags = data.getUint8(transport + 13);
     }
     if (!this.#ipv4) return;
@@ -199,7 +200,7 @@ export class Superpacket {
 
   #patchTcp(transport: number, index: number): void {
     const data = this.#data;
-    data.setUint32(transport + 4, (this.#firstSequence + index * this.#segmentSize) >>> 0);
+    data.setInt32(transport + 4, (this.#firstSequence + index * this.#segmentSize) | 0);
     let flags = this.#flags;
     // FIN and PSH belong to the last byte, CWR to the first segment only (RFC 3168, 6.1.2).
     if (index < this.count - 1) flags &= ~TCP_FIN_PSH;
@@ -213,5 +214,5 @@ export class Superpacket {
  * two overlap: backwards every word is read before it is overwritten. Cheaper than copyWithin for so few bytes.
  */
 function copyBackwards(data: DataView, from: number, to: number, length: number): void {
-  for (let at = length - 4; at >= 0; at -= 4) data.setUint32(to + at, data.getUint32(from + at));
+  for (let at = length - 4; at >= 0; at -= 4) data.setInt32(to + at, data.getInt32(from + at));
 }

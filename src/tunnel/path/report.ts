@@ -72,12 +72,28 @@ export type ReceptionRecord = {
 
 /** A header to be filled again and again. */
 export function openReportHeader(): ReportHeader {
-  return { answerAtOnce: false, trial: false, size: false, path: 0, number: 0, stamp: 0, echo: 0, held: 0 };
+  return {
+    answerAtOnce: false,
+    trial: false,
+    size: false,
+    path: 0,
+    number: DOUBLE_ZERO,
+    stamp: DOUBLE_ZERO,
+    echo: DOUBLE_ZERO,
+    held: DOUBLE_ZERO,
+  };
 }
 
 /** A record to be filled again and again. */
 export function openReceptionRecord(): ReceptionRecord {
-  return { path: 0, age: DOUBLE_ZERO, spi: 0, newest: 0, packets: 0, bytes: 0 };
+  return {
+    path: 0,
+    age: DOUBLE_ZERO,
+    spi: DOUBLE_ZERO,
+    newest: DOUBLE_ZERO,
+    packets: DOUBLE_ZERO,
+    bytes: DOUBLE_ZERO,
+  };
 }
 
 export function writeReportHeader(data: DataView, at: number, header: ReportHeader, records: number): void {
