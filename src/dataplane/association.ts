@@ -1,13 +1,14 @@
 /**
  * ESP security associations: one direction of a tunnel under one key (RFC 4301, 4.1).
  *
- * Contract: `OutboundAssociation.seal` makes a datagram from an inner packet; `InboundAssociation.open` turns it back in
- * place. Sequence numbers start at 1 and never repeat under a key: the nonce is derived from them. Both work on one
+ * Contract: `OutboundAssociation.seal` makes a datagram from an inner packet; an `InboundAssociation` turns it back in
+ * place, together with those that came with it. Sequence numbers start at 1 and never repeat under a key: the nonce is derived from them. Both work on one
  * arena and allocate nothing per packet.
  * Source: RFC 4303, RFC 4106.
  */
 
-import { AEAD_CALLS, ASSOCIATED_DATA_LENGTH, NONCE_LENGTH, Opener, Sealer } from '../linux/aead.ts';
+import { AEAD_BLOCK_LENGTH, AEAD_CALLS, NONCE_LENGTH, PacketKey, Sealer } from '../linux/aead.ts';
+import { RowOpener, RowSealer } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { CallList } from '../linux/call-list.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
@@ -16,30 +17,44 @@ import { ivHigh, LANES, LAST_SEQUENCE, laneOf, orderOf } from '../tunnel/esp/pac
 import { ReplayWindow } from '../tunnel/esp/replay-window.ts';
 
 const TWO_32 = 0x1_0000_0000;
-const SALT_LENGTH = 4;
+/** What of a block is set for each packet: behind the salt, and behind the SPI. */
+const IV = 4;
+const SEQUENCE = NONCE_LENGTH + 4;
 
-/** What an association keeps in the arena: its nonce with the associated data behind it, and its calls of libcrypto. */
-type AssociationBlock = { readonly nonce: number; readonly calls: CallList };
-
-/** Blocks of closed associations are used again, so that rekeying for years costs no memory. */
+/** What associations have in the arena. That of closed ones is used again, so that rekeying for years costs no memory. */
 export class AssociationMemory {
   readonly arena: Arena;
-  readonly #free: AssociationBlock[] = [];
+  /** For the packets of all associations, a row at a time. */
+  readonly opener: RowOpener;
+  readonly sealer: RowSealer;
+  readonly #blocks: number[] = [];
+  readonly #calls: CallList[] = [];
 
   constructor(arena: Arena) {
     this.arena = arena;
+    this.opener = new RowOpener(arena);
+    this.sealer = new RowSealer(arena);
   }
 
-  take(): AssociationBlock {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const nonce = this.arena.reserve(NONCE_LENGTH + ASSOCIATED_DATA_LENGTH);
-    return { nonce, calls: new CallList(this.arena, AEAD_CALLS) };
+  /** @returns the offset of a nonce with associated data behind it, of which salt and SPI are set */
+  takeBlock(spi: number, salt: Uint8Array): number {
+    const block = this.#blocks.pop() ?? this.arena.reserve(AEAD_BLOCK_LENGTH);
+    this.arena.bytes.set(salt, block);
+    this.arena.data.setUint32(block + NONCE_LENGTH, spi);
+    return block;
   }
 
-  give(block: AssociationBlock): void {
-    block.calls.clear();
-    this.#free.push(block);
+  giveBlock(block: number): void {
+    this.#blocks.push(block);
+  }
+
+  takeCalls(): CallList {
+    return this.#calls.pop() ?? new CallList(this.arena, AEAD_CALLS);
+  }
+
+  giveCalls(calls: CallList): void {
+    calls.clear();
+    this.#calls.push(calls);
   }
 }
 
@@ -55,10 +70,10 @@ export class OutboundAssociation {
   readonly #orders = new Float64Array(LANES);
 
   readonly #memory: AssociationMemory;
+  readonly #key: PacketKey;
+  readonly #calls: CallList;
   readonly #sealer: Sealer;
-  readonly #block: AssociationBlock;
-  readonly #nonce: number;
-  readonly #associated: number;
+  readonly #block: number;
   #closed = false;
 
   constructor(
@@ -77,12 +92,10 @@ export class OutboundAssociation {
     this.aggfrag = options.aggfrag ?? false;
     this.packetLimit = options.packetLimit;
     this.#memory = memory;
-    this.#block = memory.take();
-    this.#sealer = new Sealer(options.key, this.#block.calls);
-    this.#nonce = this.#block.nonce;
-    this.#associated = this.#nonce + NONCE_LENGTH;
-    memory.arena.bytes.set(options.salt, this.#nonce);
-    memory.arena.data.setUint32(this.#associated, options.spi);
+    this.#block = memory.takeBlock(options.spi, options.salt);
+    this.#calls = memory.takeCalls();
+    this.#key = new PacketKey(options.key, 'seal', this.#block);
+    this.#sealer = new Sealer(this.#key, this.#calls);
   }
 
   /**
@@ -93,18 +106,14 @@ export class OutboundAssociation {
     // Its calls may be another association's by now.
     if (this.#closed || this.sequence >= LAST_SEQUENCE) return 0;
     const { data, address } = this.#memory.arena;
-    this.#number(lane, out);
+    this.#number(lane, out, this.#block);
     const end = input + length;
     const kept = data.getUint32(end);
     const keptToo = data.getUint32(end + 4);
-    const padding = paddingFor(length);
-    for (let index = 0; index < padding; index++) data.setUint8(end + index, index + 1);
-    data.setUint8(end + padding, padding);
-    data.setUint8(end + padding + 1, following);
-    const plain = length + padding + ESP_TRAILER_LENGTH;
+    const plain = length + writeTrailer(data, end, length, following);
     const sealed = this.#sealer.seal(
-      address + this.#nonce,
-      address + this.#associated,
+      address + this.#block,
+      address + this.#block + NONCE_LENGTH,
       address + input,
       plain,
       address + out + ESP_PAYLOAD_OFFSET,
@@ -114,16 +123,39 @@ export class OutboundAssociation {
     return sealed ? ESP_PAYLOAD_OFFSET + plain + ESP_TAG_LENGTH : 0;
   }
 
+  /**
+   * Puts a packet into the sealer's row, which has room and is of this association alone. When the row is run its header is put to
+   * its place, and it becomes a datagram at `out`; until then it lies still. Its number is taken at once.
+   * @returns where its header is to be written; 0 when the association is closed or its numbers are used up
+   */
+  enlist(
+    headerLength: number,
+    input: number,
+    length: number,
+    following: number,
+    lane: number,
+    out: number,
+  ): number {
+    if (this.#closed || this.sequence >= LAST_SEQUENCE) return 0;
+    const { arena, sealer } = this.#memory;
+    const trailer = paddingFor(length) + ESP_TRAILER_LENGTH;
+    const block = sealer.add(this.#key, headerLength, input, length, trailer, out + ESP_PAYLOAD_OFFSET);
+    this.#number(lane, out, block);
+    writeTrailer(arena.data, sealer.trailer, length, following);
+    return sealer.header;
+  }
+
   /** A second time does nothing: its memory may belong to another association by then. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#sealer.close();
-    this.#memory.give(this.#block);
+    this.#key.close();
+    this.#memory.giveCalls(this.#calls);
+    this.#memory.giveBlock(this.#block);
   }
 
   /** Gives the packet the next number: in the header, the IV, the nonce and the associated data. */
-  #number(lane: number, out: number): void {
+  #number(lane: number, out: number, block: number): void {
     const data = this.#memory.arena.data;
     this.sequence += 1;
     const order = (this.#orders[lane] as number) + 1;
@@ -134,11 +166,20 @@ export class OutboundAssociation {
     data.setUint32(out + 4, low);
     data.setUint32(out + 8, high);
     data.setUint32(out + 12, low);
-    data.setUint32(this.#nonce + SALT_LENGTH, high);
-    data.setUint32(this.#nonce + SALT_LENGTH + 4, low);
-    data.setUint32(this.#associated + 4, Math.floor(this.sequence / TWO_32));
-    data.setUint32(this.#associated + 8, low);
+    data.setUint32(block + IV, high);
+    data.setUint32(block + IV + 4, low);
+    data.setUint32(block + SEQUENCE, Math.floor(this.sequence / TWO_32));
+    data.setUint32(block + SEQUENCE + 4, low);
   }
+}
+
+/** Writes what ESP puts behind a payload: padding, its length, the next header. @returns how many bytes it is */
+function writeTrailer(data: DataView, at: number, payload: number, following: number): number {
+  const padding = paddingFor(payload);
+  for (let index = 0; index < padding; index++) data.setUint8(at + index, index + 1);
+  data.setUint8(at + padding, padding);
+  data.setUint8(at + padding + 1, following);
+  return padding + ESP_TRAILER_LENGTH;
 }
 
 /** Why a packet was refused, or that it was opened. */
@@ -150,16 +191,14 @@ export class InboundAssociation {
   readonly spi: number;
   readonly tunnel: number;
   readonly window = new ReplayWindow();
-  /** The numbers of the packet opened last; its order number is modulo 2^16. */
+  /** The numbers of the packet accepted last; its order number is modulo 2^16. */
   sequence = DOUBLE_ZERO;
   lane = 0;
   order = 0;
 
   readonly #memory: AssociationMemory;
-  readonly #opener: Opener;
-  readonly #block: AssociationBlock;
-  readonly #nonce: number;
-  readonly #associated: number;
+  readonly #key: PacketKey;
+  readonly #block: number;
   #closed = false;
 
   constructor(
@@ -169,41 +208,52 @@ export class InboundAssociation {
     this.spi = options.spi + DOUBLE_ZERO;
     this.tunnel = options.tunnel;
     this.#memory = memory;
-    this.#block = memory.take();
-    this.#opener = new Opener(options.key, this.#block.calls);
-    this.#nonce = this.#block.nonce;
-    this.#associated = this.#nonce + NONCE_LENGTH;
-    memory.arena.bytes.set(options.salt, this.#nonce);
-    memory.arena.data.setUint32(this.#associated, options.spi);
+    this.#block = memory.takeBlock(options.spi, options.salt);
+    this.#key = new PacketKey(options.key, 'open', this.#block);
   }
 
   /**
-   * Opens the datagram in place; its payload and trailer then begin `ESP_PAYLOAD_OFFSET` behind `offset`.
-   * @returns `opened`, `replayed` or `notAuthentic`
+   * Puts the datagram into the opener's row, which has room and is of this association alone.
+   * @returns whether it did; false when its number was used, which costs no decryption, or the association is closed
    */
-  open(offset: number, length: number): number {
-    if (this.#closed) return notAuthentic;
-    const { data, address } = this.#memory.arena;
-    const low = data.getUint32(offset + 4);
-    const sequence = this.window.locate(low);
-    if (!this.window.isFresh(sequence)) return replayed;
-    const ivHighWord = data.getUint32(offset + 8);
-    const ivLowWord = data.getUint32(offset + 12);
-    data.setUint32(this.#nonce + SALT_LENGTH, ivHighWord);
-    data.setUint32(this.#nonce + SALT_LENGTH + 4, ivLowWord);
-    data.setUint32(this.#associated + 4, Math.floor(sequence / TWO_32));
-    data.setUint32(this.#associated + 8, low);
-    const authentic = this.#opener.open(
-      address + this.#nonce,
-      address + this.#associated,
-      address + offset + ESP_PAYLOAD_OFFSET,
+  enlist(offset: number, length: number): boolean {
+    if (this.#closed) return false;
+    const { arena, opener } = this.#memory;
+    const { data } = arena;
+    const low = data.getInt32(offset + 4);
+    const sequence = this.window.locate(low >>> 0);
+    if (!this.window.isFresh(sequence)) return false;
+    const block = opener.add(
+      this.#key,
+      offset + ESP_PAYLOAD_OFFSET,
       length - ESP_PAYLOAD_OFFSET - ESP_TAG_LENGTH,
     );
-    if (!authentic) return notAuthentic;
+    data.setInt32(block + IV, data.getInt32(offset + 8));
+    data.setInt32(block + IV + 4, data.getInt32(offset + 12));
+    data.setUint32(block + SEQUENCE, Math.floor(sequence / TWO_32));
+    data.setInt32(block + SEQUENCE + 4, low);
+    return true;
+  }
+
+  /**
+   * Takes a datagram that was enlisted and that the opener has worked on; in the row's order. Its payload and trailer begin
+   * `ESP_PAYLOAD_OFFSET` behind `offset`, in place.
+   * @param place in the row. @returns `opened`, `replayed` or `notAuthentic`
+   */
+  accept(place: number, offset: number): number {
+    const { arena, opener } = this.#memory;
+    const { data } = arena;
+    if (!opener.isAuthentic(place)) return notAuthentic;
+    // With this high half it was found authentic; what the row brought before may suggest another by now.
+    const block = opener.block(place);
+    const sequence = data.getUint32(block + SEQUENCE) * TWO_32 + data.getUint32(block + SEQUENCE + 4);
+    // The same number may be in the row twice.
+    if (!this.window.isFresh(sequence)) return replayed;
     this.window.accept(sequence);
+    const high = data.getUint32(offset + 8);
     this.sequence = sequence;
-    this.lane = laneOf(ivHighWord, ivLowWord, sequence);
-    this.order = orderOf(ivHighWord);
+    this.lane = laneOf(high, data.getUint32(offset + 12), sequence);
+    this.order = orderOf(high);
     return opened;
   }
 
@@ -211,7 +261,7 @@ export class InboundAssociation {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#opener.close();
-    this.#memory.give(this.#block);
+    this.#key.close();
+    this.#memory.giveBlock(this.#block);
   }
 }

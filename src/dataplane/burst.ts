@@ -6,6 +6,7 @@
  * unsent. `repair` sends again what is wanted. Allocates nothing per packet.
  */
 
+import type { RowSealer } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { BURST_BYTES, BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errnoValue } from '../linux/ffi.ts';
@@ -48,6 +49,7 @@ export class Burst {
   readonly #transmitter: Transmitter;
   readonly #listener: SendListener;
   readonly #sentMemory: SentMemory;
+  readonly #sealer: RowSealer;
   #tunnel: TunnelPlane | undefined;
   #path: PlanePath | undefined;
   #pathIndex = 0;
@@ -56,14 +58,24 @@ export class Burst {
   #count = 0;
   #size = 0;
   #closed = false;
+  /** Whether libcrypto failed at some of it. */
+  #spoilt = false;
   /** How many more bytes go over the same path before the scheduler is asked again. */
   #quantum = DOUBLE_ZERO;
   /** Whether that was less than a burst. Where it is more, a burst that is cut short costs calls on both sides and gains nothing. */
   #isFine = false;
   #now = DOUBLE_ZERO;
 
-  constructor(arena: Arena, transmitter: Transmitter, listener: SendListener, sentBytes: number) {
+  /** @param sealer that of all associations */
+  constructor(
+    arena: Arena,
+    transmitter: Transmitter,
+    sealer: RowSealer,
+    listener: SendListener,
+    sentBytes: number,
+  ) {
     this.#transmitter = transmitter;
+    this.#sealer = sealer;
     this.#listener = listener;
     this.#sentMemory = new SentMemory(arena, sentBytes, LONGEST_BURST);
   }
@@ -95,13 +107,43 @@ export class Burst {
     following: number,
     lane: number,
   ): void {
+    if (!this.#makeRoom(sealedLength(length))) return;
+    const sealed = association.seal(offset, length, following, lane, this.#at + this.bytes);
+    if (sealed > 0) this.#book(sealed);
+  }
+
+  /**
+   * As `seal`, of a packet that lies still until `settle`, to be sealed together with others.
+   * @returns where its header is to be written; 0 for a packet that has no way out
+   */
+  enlist(
+    association: OutboundAssociation,
+    headerLength: number,
+    offset: number,
+    length: number,
+    following: number,
+    lane: number,
+  ): number {
     const size = sealedLength(length);
+    if (!this.#makeRoom(size)) return 0;
+    const header = association.enlist(headerLength, offset, length, following, lane, this.#at + this.bytes);
+    if (header > 0) this.#book(size);
+    return header;
+  }
+
+  /** Seals what was enlisted. */
+  settle(): void {
+    if (this.#sealer.count > 0 && !this.#sealer.run()) this.#spoilt = true;
+  }
+
+  /** Sends what is there when another packet of this size does not go with it. @returns false when there is no way out */
+  #makeRoom(size: number): boolean {
     if (this.#count > 0 && (this.#closed || size > this.#size || this.bytes + size > BURST_BYTES))
       this.send();
-    if (this.#count === 0 && !this.#begin(this.#tunnel as TunnelPlane, size)) return;
-    const out = this.#at + this.bytes;
-    const sealed = association.seal(offset, length, following, lane, out);
-    if (sealed === 0) return;
+    return this.#count > 0 || this.#begin(this.#tunnel as TunnelPlane, size);
+  }
+
+  #book(sealed: number): void {
     this.#count++;
     this.bytes += sealed;
     this.#quantum -= sealed;
@@ -146,11 +188,18 @@ export class Burst {
     const tunnel = this.#tunnel;
     const path = this.#path;
     if (this.#count === 0 || tunnel === undefined || path === undefined) return;
+    this.settle();
     const bytes = this.bytes;
     const packets = this.#count;
     this.#count = 0;
     this.bytes = 0;
     this.#closed = false;
+    if (this.#spoilt) {
+      // What is there is not what it should be, and must not be seen by anybody.
+      this.#spoilt = false;
+      count(tunnel.counters, tunnelSlot.droppedSendFailed, packets);
+      return;
+    }
     const association = tunnel.outbound as OutboundAssociation;
     const sent = this.#transmitter.send(path, this.#at, bytes, this.#size);
     // Whoever waits for the burst does not wait for our books.

@@ -8,6 +8,7 @@
  * Source: RFC 4303, 3.4; RFC 3948, 2.
  */
 
+import { ROW_CAPACITY, type RowOpener } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
@@ -89,6 +90,7 @@ export type Arrival = {
 
 export class Inbound {
   readonly #associations: ReadonlyMap<number, InboundAssociation>;
+  readonly #opener: RowOpener;
   readonly #arena: Arena;
   readonly #receiver: DatagramReceiver;
   readonly #streamBuffer: number;
@@ -109,19 +111,28 @@ export class Inbound {
   #lastSpi = 0;
   #lastTunnel: TunnelPlane | undefined;
   #lastPath: PlanePath | undefined;
+  /** What is in the opener's row: by place, all of one association. */
+  readonly #offsets = new Int32Array(ROW_CAPACITY);
+  readonly #lengths = new Int32Array(ROW_CAPACITY);
+  #enlisted: InboundAssociation | undefined;
   #now = DOUBLE_ZERO;
   #quietUntil = DOUBLE_ZERO;
   #streamEnd: StreamEnd | undefined;
 
-  /** @param associations by SPI as a signed number, which V8 keeps without allocating; may change between two calls of `drain` */
+  /**
+   * @param associations by SPI as a signed number, which V8 keeps without allocating; may change between two calls of `drain`
+   * @param opener that of all associations
+   */
   constructor(
     arena: Arena,
     listener: InboundListener,
     associations: ReadonlyMap<number, InboundAssociation>,
+    opener: RowOpener,
     counters: Float64Array,
     holdSlots: number,
   ) {
     this.#associations = associations;
+    this.#opener = opener;
     this.#arena = arena;
     this.#receiver = new DatagramReceiver(arena);
     this.#streamBuffer = arena.reserve(STREAM_ROOM, 4096);
@@ -134,6 +145,7 @@ export class Inbound {
   /** Forgets what it remembered of associations, tunnels and paths; to be called when any of them changes. */
   forget(): void {
     this.#lastAssociation = undefined;
+    this.#enlisted = undefined;
     this.#lastTunnel = undefined;
     this.#lastPath = undefined;
   }
@@ -204,9 +216,10 @@ export class Inbound {
       const length = frameLength(data, at, end);
       if (length === NO_FRAME) this.#streamEnd = 'notUnderstood';
       if (length === NO_FRAME || length === MORE_NEEDED) break;
-      if (isEspFrame(data, at)) this.#takeDatagram(at + FRAME_HEADER_LENGTH, length - FRAME_HEADER_LENGTH);
+      if (isEspFrame(data, at)) this.#enlist(at + FRAME_HEADER_LENGTH, length - FRAME_HEADER_LENGTH);
       at += length;
     }
+    this.#takeRow();
     const handedOver = this.#writer.flush();
     this.#ordering.settle();
     if (!keep(this.#arena, stream, at, this.#streamEnd === undefined ? end - at : 0))
@@ -224,10 +237,12 @@ export class Inbound {
     }
     this.#arrival.sender = this.#receiver.sender(slot);
     this.#lastPath = undefined;
-    for (let at = 0; at < length; at += size) this.#takeDatagram(offset + at, Math.min(size, length - at));
+    for (let at = 0; at < length; at += size) this.#enlist(offset + at, Math.min(size, length - at));
+    this.#takeRow();
   }
 
-  #takeDatagram(offset: number, length: number): void {
+  /** A datagram that may be authentic waits for those that came with it. */
+  #enlist(offset: number, length: number): void {
     const data = this.#arena.data;
     if (length < ESP_SHORTEST || (length & 3) !== 0) {
       const keepalive = length === 1 && data.getUint8(offset) === NAT_KEEPALIVE;
@@ -240,13 +255,34 @@ export class Inbound {
       count(this.#counters, workerSlot.refusedUnknownSpi);
       return;
     }
-    const verdict = association.open(offset, length);
-    if (verdict !== opened) {
-      const slot = verdict === replayed ? tunnelSlot.refusedReplayed : tunnelSlot.refusedNotAuthentic;
-      count(tunnel.counters, slot);
+    const opener = this.#opener;
+    if (opener.isFull || (opener.count > 0 && association !== this.#enlisted)) this.#takeRow();
+    if (!association.enlist(offset, length)) {
+      count(tunnel.counters, tunnelSlot.refusedReplayed);
       return;
     }
-    this.#takeOpened(tunnel, association, offset, length);
+    const place = opener.count - 1;
+    this.#enlisted = association;
+    this.#offsets[place] = offset;
+    this.#lengths[place] = length;
+  }
+
+  /** Opens the datagrams that came together, and takes one after the other. */
+  #takeRow(): void {
+    const opener = this.#opener;
+    const association = this.#enlisted;
+    if (opener.count === 0 || association === undefined) return;
+    opener.run();
+    for (let place = 0; place < opener.count; place++) {
+      const tunnel = this.#tunnelOf(association.tunnel);
+      if (tunnel === undefined) break;
+      const offset = this.#offsets[place] as number;
+      const verdict = association.accept(place, offset);
+      if (verdict === opened) this.#takeOpened(tunnel, association, offset, this.#lengths[place] as number);
+      else if (verdict === replayed) count(tunnel.counters, tunnelSlot.refusedReplayed);
+      else count(tunnel.counters, tunnelSlot.refusedNotAuthentic);
+    }
+    opener.clear();
   }
 
   #takeOpened(tunnel: TunnelPlane, association: InboundAssociation, offset: number, length: number): void {

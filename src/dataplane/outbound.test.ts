@@ -260,6 +260,20 @@ describe('dropped and counted is', () => {
     }
   });
 
+  it('what libcrypto did not seal, with all that was to go with it', (context) => {
+    const bench = openBench();
+    const failing = context.mock.method(bench.memory.sealer, 'run', () => {
+      bench.memory.sealer.count = 0;
+      return false;
+    });
+    bench.fromDevice(onDevice(packetOf(3000), 1000));
+    assert.deepEqual([messages(bench).length, bench.count('droppedSendFailed')], [0, 3]);
+    failing.mock.restore();
+    bench.fromDevice(onDevice(packetOf(3000), 1000));
+    const length = encode(packetOf(1000), 'pseudo').length;
+    assert.equal(opened(messages(bench), [length, length, length], 4n).length, 3);
+  });
+
   it('what is no IP packet', () => {
     const bench = openBench();
     bench.fromDevice(new Uint8Array(60), new Uint8Array(11));

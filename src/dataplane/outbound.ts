@@ -5,6 +5,7 @@
  * packet.
  */
 
+import type { RowSealer } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { BURST_CAPACITY } from '../linux/datagram-sender.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
@@ -83,14 +84,15 @@ export class Outbound {
   /** Whether the device was silent before the read at hand: nothing else goes with what it brought. */
   #silent = false;
 
-  constructor(arena: Arena, listener: SendListener, sentBytes: number) {
+  /** @param sealer that of all associations */
+  constructor(arena: Arena, sealer: RowSealer, listener: SendListener, sentBytes: number) {
     this.#arena = arena;
     this.#transmitter = new Transmitter(arena, (path, stream) => listener.streamFull(path, stream));
     this.#packet = arena.reserve(PACKET_OFFSET + READ_LENGTH + 64, 64) + PACKET_OFFSET;
     this.#own = arena.reserve(LONGEST_OWN, 64);
     this.#payload = new AggfragPayload(arena.bytes, arena.data, arena.reserve(PAYLOAD_ROOM, 64));
     this.#small = new SmallPackets(arena);
-    this.#burst = new Burst(arena, this.#transmitter, listener, sentBytes);
+    this.#burst = new Burst(arena, this.#transmitter, sealer, listener, sentBytes);
     this.#superpacket = new Superpacket(arena.data);
   }
 
@@ -199,6 +201,10 @@ export class Outbound {
   #sealEach(tunnel: TunnelPlane, association: OutboundAssociation): void {
     const superpacket = this.#superpacket;
     this.#closeSmall(tunnel, association, this.#lane);
+    if (superpacket.headersApart) {
+      this.#sealRow(association);
+      return;
+    }
     for (let index = 0; index < superpacket.count; index++) {
       superpacket.segment(index);
       this.#burst.cut();
@@ -206,6 +212,22 @@ export class Outbound {
       const unfinished = superpacket.unfinished;
       this.#burst.seal(association, offset, length, this.#kindOf(offset, unfinished), this.#lane);
     }
+  }
+
+  /** As many as go into a burst are sealed together. */
+  #sealRow(association: OutboundAssociation): void {
+    const superpacket = this.#superpacket;
+    const burst = this.#burst;
+    const { headerLength } = superpacket;
+    for (let index = 0; index < superpacket.count; index++) {
+      superpacket.locate(index);
+      burst.cut();
+      const { offset, length } = superpacket;
+      const following = nextHeader.unfinishedChecksum;
+      const header = burst.enlist(association, headerLength, offset, length, following, this.#lane);
+      if (header > 0) superpacket.writeHeader(index, header);
+    }
+    burst.settle();
   }
 
   /** What is too long is laid into payloads of the size that every path takes, one packet right behind the other. */

@@ -103,6 +103,7 @@ export class PacketWorker {
     );
     this.#outbound = new Outbound(
       this.#arena,
+      this.#plane.sealer,
       {
         dataSent: (tunnel, path) => this.#dataSent(tunnel, path),
         sendFailed: (tunnel, path) => this.#sendFailed(tunnel, path),
@@ -125,6 +126,7 @@ export class PacketWorker {
         dueAt: (tunnel, at) => this.#dueAt(tunnel, at),
       },
       this.#plane.associations,
+      this.#plane.opener,
       this.#counters,
       HOLD_SLOTS,
     );

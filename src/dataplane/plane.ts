@@ -4,6 +4,7 @@
  * Contract: `carryOut` changes it by one command. Descriptors are registered for readiness while they are part of it.
  * Who has to know (a path whose socket is gone, new keys in use) is told through the listener.
  */
+import type { RowOpener, RowSealer } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { AssociationMemory, InboundAssociation, OutboundAssociation } from './association.ts';
 import { tunnelSlot } from './counters.ts';
@@ -45,6 +46,9 @@ export class Plane {
   readonly associations = new Map<number, InboundAssociation>();
 
   readonly #arena: Arena;
+  /** For the packets of all associations. */
+  readonly opener: RowOpener;
+  readonly sealer: RowSealer;
   readonly #memory: AssociationMemory;
   readonly #names: NameMemory;
   readonly #readiness: Readiness;
@@ -53,6 +57,8 @@ export class Plane {
   constructor(arena: Arena, readiness: Readiness, listener: PlaneListener) {
     this.#arena = arena;
     this.#memory = new AssociationMemory(arena);
+    this.opener = this.#memory.opener;
+    this.sealer = this.#memory.sealer;
     this.#names = new NameMemory(arena);
     this.streams = new StreamTable(arena, readiness);
     this.#readiness = readiness;

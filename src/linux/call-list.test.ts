@@ -21,7 +21,7 @@ for (const crossing of ['one', 'each'] as const) {
       list.add(copy, MIN, arena.address + at(1), arena.address + at(0), 4);
       const equal = list.add(compare, 0, arena.address + at(1), arena.address + at(0), 4);
       const seven = list.add(absolute, 0, -7 >>> 0);
-      assert.equal(list.run(), true);
+      assert.equal(list.runAll(), true);
       assert.deepEqual([...arena.bytes.subarray(at(1), at(1) + 4)], [1, 2, 3, 4]);
       assert.deepEqual([list.result(equal), list.result(seven)], [0, 7]);
     });
@@ -31,7 +31,7 @@ for (const crossing of ['one', 'each'] as const) {
       arena.bytes.set(Buffer.from('%d %d %d\0'), at(0));
       const list = new CallList(arena, 1, crossing);
       const length = list.add(print, 1, arena.address + at(1), 64, arena.address + at(0), 11, 22, 33);
-      assert.equal(list.run(), true);
+      assert.equal(list.runAll(), true);
       assert.equal(list.result(length), 8);
       assert.equal(Buffer.from(arena.bytes.subarray(at(1), at(1) + 8)).toString(), '11 22 33');
     });
@@ -43,7 +43,7 @@ for (const crossing of ['one', 'each'] as const) {
         const list = new CallList(arena, atLeast.length, crossing);
         const calls = atLeast.map((limit) => list.add(absolute, limit, 5));
         const failing = atLeast.findIndex((limit) => limit > 5);
-        assert.equal(list.run(), failing < 0);
+        assert.equal(list.runAll(), failing < 0);
         const made = failing < 0 ? atLeast.length : failing + 1;
         const results = calls.map((call) => list.result(call));
         assert.deepEqual(
@@ -58,14 +58,14 @@ for (const crossing of ['one', 'each'] as const) {
       const { arena } = setting();
       const list = new CallList(arena, 1, crossing);
       const call = list.add(absolute, 0, 1);
-      list.run();
+      list.runAll();
       list.set(call, 0, 4_000_000_000);
-      list.run();
+      list.runAll();
       assert.equal(list.result(call), 294_967_296);
       assert.throws(() => list.add(absolute, 0, 1), RangeError);
       list.clear();
       assert.equal(list.add(absolute, 0, 9), call);
-      assert.equal(list.run(), true);
+      assert.equal(list.runAll(), true);
       assert.equal(list.result(call), 9);
     });
   });

@@ -2,7 +2,7 @@
  * Several C calls made in one crossing of FFI.
  *
  * Contract: a list is written once with its functions; before each run only the arguments that differ are set. Arguments
- * are integers or addresses. `run` makes the calls in order and stops behind the first whose result (an `int`) is below
+ * are integers or addresses. A run makes its calls in order and stops behind the first whose result (an `int`) is below
  * what `add` said it must be at least. Allocates nothing per run.
  *
  * Why: a crossing costs 36 ns and more, and sealing a packet takes five of libcrypto's functions (docs/decisions/0009).
@@ -66,11 +66,21 @@ export class CallList {
     this.#arena.data.setUint32(at, value, true);
   }
 
+  /** As `set`, of any address. */
+  setPointer(call: number, argument: number, address: number): void {
+    this.#arena.setPointer(this.#records + call * RECORD_SIZE + FIRST_ARGUMENT + 8 * argument, address);
+  }
+
   /** @returns whether all calls were made and gave what they must */
-  run(): boolean {
-    const first = this.#arena.address + this.#records;
-    const end = first + this.#count * RECORD_SIZE;
-    return this.#run(first, end) === end;
+  runAll(): boolean {
+    return this.run(0, this.#count) === this.#count;
+  }
+
+  /** Makes the calls from `first` up to, not including, `end`. @returns the first that gave less than it must, or `end` */
+  run(first: number, end: number): number {
+    const origin = this.#arena.address + this.#records;
+    const stopped = this.#run(origin + first * RECORD_SIZE, origin + end * RECORD_SIZE);
+    return ((stopped - origin) / RECORD_SIZE) | 0;
   }
 
   /** What a call returned in the last run; stale when the run ended before it. */

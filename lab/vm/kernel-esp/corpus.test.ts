@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { AssociationMemory, InboundAssociation, opened } from '../../../src/dataplane/association.ts';
 import { Arena } from '../../../src/linux/arena.ts';
 import { ESP_PAYLOAD_OFFSET } from '../../../src/tunnel/esp/format.ts';
+import { openAlone } from '../../../test/fixtures/association-pair.ts';
 import { openEsp } from '../../esp-reference.ts';
 import { type EspCorpus, parseCorpus } from './corpus.ts';
 
@@ -20,12 +21,13 @@ for (const family of ['ipv4', 'ipv6']) {
   test(`what Debian’s kernel sealed over ${family} is opened by Backstay`, async () => {
     const { association, packets } = await readCorpus(family);
     const arena = new Arena(64 * 1024);
-    const inbound = new InboundAssociation(new AssociationMemory(arena), { tunnel: 0, ...association });
+    const memory = new AssociationMemory(arena);
+    const inbound = new InboundAssociation(memory, { tunnel: 0, ...association });
     inbound.window.accept(Number(association.lastSequence));
     const at = arena.reserve(2048);
     for (const { esp, sequence, nextHeader, payload } of packets) {
       arena.bytes.set(esp, at);
-      assert.equal(inbound.open(at, esp.length), opened, `number ${sequence}`);
+      assert.equal(openAlone(memory, inbound, at, esp.length), opened, `number ${sequence}`);
       assert.equal(inbound.sequence, Number(sequence));
       const start = at + ESP_PAYLOAD_OFFSET;
       assert.deepEqual(Buffer.from(arena.bytes.subarray(start, start + payload.length)), payload);

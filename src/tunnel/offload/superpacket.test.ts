@@ -18,6 +18,8 @@ import { segmentation, VIRTIO_HEADER_LENGTH, virtioFlag, writeVirtioHeader } fro
 const CANARY = 0xc5;
 const BEFORE = 64;
 const BEHIND = 64;
+/** IP and TCP with all options. */
+const LONGEST_HEADER = 120;
 
 /** What `segment` gave for each packet, each copied at once as sealing does. */
 type Cut = { loaded: boolean; unfinished: boolean; packets: Uint8Array[] };
@@ -83,6 +85,40 @@ describe('a superpacket', () => {
       assertSamePackets(packets, expected);
     });
     fc.assert(property, { numRuns: 150 });
+  });
+
+  it('gives the same packets when their headers are written elsewhere, and touches none of them', () => {
+    let apart = 0;
+    const property = fc.property(superpackets, sizes, (packet, size) => {
+      const bytes = encode(packet, 'pseudo');
+      const memory = new Uint8Array(BEFORE + bytes.length + BEHIND + LONGEST_HEADER).fill(CANARY);
+      memory.set(bytes, BEFORE);
+      writeVirtioHeader(new DataView(memory.buffer), BEFORE - VIRTIO_HEADER_LENGTH, virtioOf(packet, size));
+      const superpacket = new Superpacket(new DataView(memory.buffer));
+      const end = BEFORE + bytes.length;
+      assert.ok(superpacket.load(BEFORE - VIRTIO_HEADER_LENGTH, BEFORE, end, false));
+      const fits = size >= headerLength(packet) && superpacket.count > 1;
+      assert.equal(superpacket.headersApart, fits);
+      if (!fits) return;
+      apart++;
+      const packets = Array.from({ length: superpacket.count }, (_, index) => {
+        superpacket.locate(index);
+        superpacket.writeHeader(index, end + BEHIND);
+        const header = memory.slice(end + BEHIND, end + BEHIND + superpacket.headerLength);
+        const payload = superpacket.offset + superpacket.headerLength;
+        return new Uint8Array([
+          ...header,
+          ...memory.subarray(payload, superpacket.offset + superpacket.length),
+        ]);
+      });
+      assertSamePackets(
+        packets,
+        cutNaively(packet, size).map((segment) => encode(segment, 'pseudo')),
+      );
+      assert.deepEqual(memory.slice(BEFORE, end), Uint8Array.from(bytes));
+    });
+    fc.assert(property, { numRuns: 150 });
+    assert.ok(apart > 10);
   });
 
   it('may be of full size, and end with a single byte', () => {

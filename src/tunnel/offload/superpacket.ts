@@ -4,7 +4,8 @@
  * Contract: `load` takes a packet with its virtio header; then `segment(i)` for i = 0, 1, … in order makes packet i
  * ready in place and sets `offset` and `length`. Segment i's header is written right before its payload, over bytes
  * of segment i-1, which must be sealed by then. The header of segment i-1 and the bytes behind it belong to the next
- * one as well and must be unharmed when it is asked for. Allocates nothing.
+ * one as well and must be unharmed when it is asked for. Where `headersApart` is true, `locate(i)` and `writeHeader(i, at)`
+ * do the same without touching any segment: the header is for somebody else to put to its place. Allocates nothing.
  *
  * With `finishChecksums` every packet leaves with a complete checksum; without, TCP and UDP packets of which the
  * kernel left the checksum open keep it open (`unfinished`), holding the sum over the pseudo-header.
@@ -100,12 +101,43 @@ export class Superpacket {
   }
 
   segment(index: number): void {
-    if (this.count === 1 && this.#segmentSize === 0) {
+    const data = this.#data;
+    this.locate(index);
+    if (this.#segmentSize === 0) return;
+    const { offset } = this;
+    if (index > 0) copyBackwards(data, offset - this.#segmentSize, offset, this.#headerLength);
+    this.#patchHeader(offset, index);
+    if (this.unfinished) return;
+    const transport = offset + this.#transport;
+    const field = transport + (this.#tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
+    finishChecksum(data, transport, offset + this.length, field);
+  }
+
+  /** Sets `offset` and `length`. */
+  locate(index: number): void {
+    if (this.#segmentSize === 0) {
       this.offset = this.#start;
       this.length = this.#end - this.#start;
       return;
     }
-    this.#cut(index);
+    const payload = this.#start + this.#headerLength + index * this.#segmentSize;
+    this.offset = payload - this.#headerLength;
+    this.length = Math.min(payload + this.#segmentSize, this.#end) - this.offset;
+  }
+
+  /** Whether there are several segments, and their headers can be written elsewhere: none covers the first one's. */
+  get headersApart(): boolean {
+    return this.count > 1 && this.unfinished && this.#segmentSize >= this.#headerLength;
+  }
+
+  get headerLength(): number {
+    return this.#headerLength;
+  }
+
+  /** Writes the header of the segment that was located. */
+  writeHeader(index: number, at: number): void {
+    copyBackwards(this.#data, this.#start, at, this.#headerLength);
+    this.#patchHeader(at, index);
   }
 
   #leaveOrFinish(transport: number): boolean {
@@ -168,22 +200,15 @@ export class Superpacket {
     );
   }
 
-  #cut(index: number): void {
+  #patchHeader(at: number, index: number): void {
     const data = this.#data;
-    const headerLength = this.#headerLength;
-    const payload = this.#start + headerLength + index * this.#segmentSize;
-    const end = Math.min(payload + this.#segmentSize, this.#end);
-    const offset = payload - headerLength;
-    if (index > 0) copyBackwards(data, offset - this.#segmentSize, offset, headerLength);
-    this.offset = offset;
-    this.length = end - offset;
-    this.#patchIp(offset, this.length, index);
-    const transport = offset + this.#transport;
+    this.#patchIp(at, this.length, index);
+    const transport = at + this.#transport;
+    const transportLength = this.length - this.#transport;
     if (this.#tcp) this.#patchTcp(transport, index);
-    else data.setUint16(transport + 4, end - transport);
+    else data.setUint16(transport + 4, transportLength);
     const field = transport + (this.#tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
-    data.setUint16(field, foldSmall(this.#pseudoSum + end - transport));
-    if (!this.unfinished) finishChecksum(data, transport, end, field);
+    data.setUint16(field, foldSmall(this.#pseudoSum + transportLength));
   }
 
   #patchIp(offset: number, length: number, index: number): void {
