@@ -20,7 +20,7 @@ for (const family of ['ipv4', 'ipv6']) {
 
   test(`what Debian’s kernel sealed over ${family} is opened by Backstay`, async () => {
     const { association, packets } = await readCorpus(family);
-    const arena = new Arena(64 * 1024);
+    const arena = new Arena(256 * 1024);
     const memory = new AssociationMemory(arena);
     const inbound = new InboundAssociation(memory, { tunnel: 0, ...association });
     inbound.window.accept(Number(association.lastSequence));
