@@ -7,7 +7,7 @@
 import type { Arena } from '../linux/arena.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 
-/** A tenth of a second at 2.5 Gbit/s; what was never needed is never touched. */
+/** A tenth of a second at 2.5 Gbit/s. It is gone through from one end to the other, so in time all of it takes memory. */
 export const SENT_MEMORY_BYTES = 32 * 1024 * 1024;
 
 export class SentMemory {
