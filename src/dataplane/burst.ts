@@ -165,7 +165,7 @@ export class Burst {
     }
     this.#path = path;
     this.#pathIndex = index;
-    this.#at = this.#sentMemory.reserve();
+    this.#at = this.#sentMemory.reserve(this.#now);
     this.#size = size;
     this.#closed = false;
     return true;
