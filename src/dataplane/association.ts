@@ -2,8 +2,8 @@
  * ESP security associations: one direction of a tunnel under one key (RFC 4301, 4.1).
  *
  * Contract: `OutboundAssociation.seal` makes a datagram from an inner packet; an `InboundAssociation` turns it back in
- * place, together with those that came with it. Sequence numbers start at 1 and never repeat under a key: the nonce is derived from them. Both work on one
- * arena and allocate nothing per packet.
+ * place, together with those that came with it. Sequence numbers start at 1 and never repeat under a key: the nonce is
+ * derived from them. Both work on one arena and allocate nothing per packet.
  * Source: RFC 4303, RFC 4106.
  */
 

@@ -21,6 +21,7 @@ import {
 } from './aead.ts';
 import type { Arena } from './arena.ts';
 import { CallList } from './call-list.ts';
+import { symbolAddress } from './ffi.ts';
 
 /** Packets in a row: as many as the kernel merges into one datagram, or takes apart. */
 export const ROW_CAPACITY = 64;
@@ -168,7 +169,8 @@ export class RowSealer {
   readonly #keys = new Int32Array(ROW_CAPACITY);
 
   constructor(arena: Arena) {
-    const { encryptInit, encryptUpdate, encryptFinal, control, lengthAddress, copy } = aeadFunctions();
+    const { encryptInit, encryptUpdate, encryptFinal, control, lengthAddress } = aeadFunctions();
+    const copy = symbolAddress('memmove');
     const calls = new CallList(arena, ROW_CAPACITY * SEAL_CALLS);
     this.#arena = arena;
     this.#calls = calls;

@@ -56,8 +56,6 @@ export type AeadFunctions = {
   readonly decryptUpdate: Pointer;
   readonly decryptFinal: Pointer;
   readonly control: Pointer;
-  /** memmove */
-  readonly copy: Pointer;
   readonly lengthAddress: Pointer;
 };
 
@@ -147,7 +145,6 @@ function library(): Library {
     decryptUpdate: symbolAddress('EVP_DecryptUpdate'),
     decryptFinal: symbolAddress('EVP_DecryptFinal_ex'),
     control: symbolAddress('EVP_CIPHER_CTX_ctrl'),
-    copy: symbolAddress('memmove'),
     lengthAddress: scratch.address + scratch.reserve(8),
   };
   shared = { cipher, scratch, keyOffset, functions };
