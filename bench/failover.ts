@@ -3,7 +3,7 @@
  *
  * What is measured and how to read it: docs/benchmarks.md. Exit status 1 when a promise was not kept.
  */
-import { type ProfileName, profiles } from '../lab/profiles.ts';
+import { emulatedProfiles } from '../lab/profiles.ts';
 import { composeFailoverReport, failoverMarkdown } from './failover/report.ts';
 import { type FailoverRound, type Fault, faults, runFailover } from './failover/run-failover.ts';
 import { thisMachine } from './report/machine.ts';
@@ -17,14 +17,9 @@ const usage = `usage: ./run bench failover [OPTION...]
   --rounds N       of each fault (default 3)
 `;
 
-const words = readWords(usage, { profile: 'text', rate: 'number', rounds: 'number' });
-const profile = words.profile ?? 'equal';
-if (!(profile in profiles) || profile === 'fast') {
-  process.stderr.write(`there is no emulated profile ${profile}\n${usage}`);
-  process.exit(2);
-}
+const words = readWords(usage, { profile: { oneOf: emulatedProfiles }, rate: 'number', rounds: 'number' });
 const settings = {
-  profile: profile as ProfileName,
+  profile: words.profile ?? 'equal',
   packetsPerSecond: Math.ceil(words.rate ?? 5_000),
   rounds: Math.ceil(words.rounds ?? 3),
 };

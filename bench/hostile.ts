@@ -4,7 +4,7 @@
  * What is measured and how to read it: docs/benchmarks.md. Exit status 1 when a promise was not kept.
  */
 
-import { type HostileKind, hostileKinds } from '../lab/hostile/hostile-datagrams.ts';
+import { hostileKinds } from '../lab/hostile/hostile-datagrams.ts';
 import { Lab } from '../lab/lab.ts';
 import { composeHostileReport, hostileMarkdown } from './hostile/report.ts';
 import { runHostile } from './hostile/run-hostile.ts';
@@ -20,12 +20,17 @@ const usage = `usage: ./run bench hostile [OPTION...]
   --kinds A,B      of ${hostileKinds.join(', ')} (default all)
 `;
 
-const words = readWords(usage, { rate: 'number', seconds: 'number', rounds: 'number', kinds: 'text' });
+const words = readWords(usage, {
+  rate: 'number',
+  seconds: 'number',
+  rounds: 'number',
+  kinds: { someOf: hostileKinds },
+});
 const settings = {
   packetsPerSecond: words.rate ?? 50_000,
   seconds: Math.ceil(words.seconds ?? 10),
   rounds: Math.ceil(words.rounds ?? 3),
-  kinds: kindsOf(words.kinds),
+  kinds: words.kinds ?? hostileKinds,
 };
 
 await using lab = await Lab.open('hostile');
@@ -39,9 +44,3 @@ const markdown = hostileMarkdown(report);
 console.log(markdown);
 saveReport(report, markdown, words);
 process.exitCode = report.verdicts.every(({ kept }) => kept) ? 0 : 1;
-
-function kindsOf(text: string | undefined): readonly HostileKind[] {
-  if (text === undefined) return hostileKinds;
-  const wanted = text.split(',');
-  return hostileKinds.filter((kind) => wanted.includes(kind));
-}

@@ -21,13 +21,12 @@ const usage = `usage: ./run bench throughput [OPTION...]
   --only A,B       contenders: ${contenderIds.join(', ')}
 `;
 
-/** So that the median at idle stands on at least this many echoes. */
-const IDLE_ECHOES = 60;
+/** So that the median at idle stands on at least this many echoes: with 60 it swings by a tenth from run to run. */
+const IDLE_ECHOES = 250;
 
-const words = readWords(usage, { seconds: 'number', rounds: 'number', only: 'text' });
+const words = readWords(usage, { seconds: 'number', rounds: 'number', only: { someOf: contenderIds } });
 const settings = { seconds: Math.ceil(words.seconds ?? 5), rounds: Math.ceil(words.rounds ?? 5) };
-const only = words.only?.split(',') ?? [];
-const field = await findContenders(only);
+const field = await findContenders(words.only ?? contenderIds);
 for (const line of field.leftOut) console.error(line);
 
 await using lab = await Lab.open('throughput');

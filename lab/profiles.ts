@@ -24,3 +24,6 @@ export const profiles = {
 } as const satisfies Record<string, readonly LinkProfile[]>;
 
 export type ProfileName = keyof typeof profiles;
+
+/** Those with rates and delays: all but the one that measures speed. */
+export const emulatedProfiles = (Object.keys(profiles) as ProfileName[]).filter((name) => name !== 'fast');

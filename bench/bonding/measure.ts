@@ -7,12 +7,11 @@
 import { hostInside } from '../../lab/addressing.ts';
 import { openGateways } from '../../lab/gateways.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { type ProfileName, profiles } from '../../lab/profiles.ts';
+import type { ProfileName } from '../../lab/profiles.ts';
 import { openSites, type Sites } from '../../lab/sites.ts';
 import { type Congestion, measureThroughput } from '../../lab/throughput.ts';
 
 /** Those with emulated links: on bare ones the processors are the limit, and throughput.ts measures that. */
-export const bondedProfiles = (Object.keys(profiles) as ProfileName[]).filter((name) => name !== 'fast');
 
 export type BondingSettings = {
   readonly seconds: number;

@@ -1,12 +1,26 @@
 /**
- * The command line of a benchmark: options with a value or without, numbers checked.
+ * The command line of a benchmark: options with a value or without, numbers and names checked.
  *
  * Contract: wrong words print the usage and end the process with status 2; an option that every benchmark has is added.
  */
 import { parseArgs } from 'node:util';
 
-type OptionKind = 'text' | 'number' | 'flag';
-type Value<Kind> = Kind extends 'number' ? number : Kind extends 'flag' ? boolean : string;
+type OptionKind =
+  | 'text'
+  | 'number'
+  | 'flag'
+  | { readonly oneOf: readonly string[] }
+  /** Separated by commas. */
+  | { readonly someOf: readonly string[] };
+type Value<Kind> = Kind extends 'number'
+  ? number
+  : Kind extends 'flag'
+    ? boolean
+    : Kind extends { readonly oneOf: readonly (infer Name)[] }
+      ? Name
+      : Kind extends { readonly someOf: readonly (infer Name)[] }
+        ? readonly Name[]
+        : string;
 type Values<Options extends Record<string, OptionKind>> = { [Name in keyof Options]?: Value<Options[Name]> };
 
 const common = { json: 'text', save: 'flag', help: 'flag' } as const;
@@ -15,7 +29,7 @@ const commonUsage = `
   --save           write JSON and table to bench/results/
 `;
 
-export function readWords<Options extends Record<string, OptionKind>>(
+export function readWords<const Options extends Record<string, OptionKind>>(
   usage: string,
   options: Options,
 ): Values<Options & typeof common> {
@@ -36,8 +50,19 @@ export function readWords<Options extends Record<string, OptionKind>>(
 }
 
 function readValue(name: string, kind: OptionKind | undefined, value: unknown): unknown {
-  if (kind !== 'number') return value;
-  const number = Number(value);
-  if (!(number > 0) || number > 1e9) throw new Error(`--${name} wants a number above 0`);
-  return number;
+  if (kind === 'number') {
+    const number = Number(value);
+    if (!(number > 0) || number > 1e9) throw new Error(`--${name} wants a number above 0`);
+    return number;
+  }
+  if (typeof kind !== 'object') return value;
+  if ('oneOf' in kind) return readName(name, kind.oneOf, String(value));
+  return String(value)
+    .split(',')
+    .map((text) => readName(name, kind.someOf, text));
+}
+
+function readName(option: string, names: readonly string[], text: string): string {
+  if (names.includes(text)) return text;
+  throw new Error(`--${option} knows no '${text}'; it takes ${names.join(', ')}`);
 }

@@ -46,12 +46,12 @@ const entries: readonly Entry[] = [
 
 export const contenderIds: readonly string[] = entries.map(({ id }) => id);
 
-/** @param only ids; all when it is empty */
-export async function findContenders(only: readonly string[]): Promise<Field> {
+/** @param wanted of `contenderIds` */
+export async function findContenders(wanted: readonly string[]): Promise<Field> {
   const contenders: Contender[] = [];
   const leftOut: string[] = [];
   for (const { id, find } of entries) {
-    if (only.length > 0 && !only.includes(id)) continue;
+    if (!wanted.includes(id)) continue;
     try {
       contenders.push(await find());
     } catch (error) {

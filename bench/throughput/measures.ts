@@ -28,7 +28,7 @@ export type RoundSettings = {
   readonly echoes: number;
 };
 
-const IDLE_INTERVAL_MILLIS = 200;
+const IDLE_INTERVAL_MILLIS = 100;
 /** Ten packets a second more do not change what the stream gets. */
 const LOADED_INTERVAL_MILLIS = 100;
 /** Slow start and the first run of code that was not compiled yet. */

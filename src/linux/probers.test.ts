@@ -145,17 +145,24 @@ describe('probers', options, () => {
     prober.close();
   });
 
-  it('count what came in time, though nobody looked for long', async () => {
+  it('count what came in time, though nobody looked for long', () => {
     for (const target of [
       { kind: 'icmp', address: four },
       { kind: 'tcp', place: { address: four, port: portOf(tcp) } },
     ] as const) {
       const prober = openProber(way, target, TIMEOUT_MILLIS);
-      prober.ask(1);
-      // As a daemon that was stopped and goes on.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MILLIS + 100);
-      const [answer] = prober.collect();
-      assert.ok(answer !== undefined && 'delayMillis' in answer && answer.delayMillis < 100, target.kind);
+      // The kernel begins to stamp arrivals some time after the first socket wants it; what came before bears the time at
+      // which it is read (net_enable_timestamp). The first answers may therefore be too late, but not all.
+      const answers = [1, 2, 3, 4, 5].flatMap((question) => {
+        prober.ask(question);
+        // As a daemon that was stopped and goes on.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MILLIS + 100);
+        return prober.collect();
+      });
+      assert.ok(
+        answers.some((answer) => 'delayMillis' in answer && answer.delayMillis < TIMEOUT_MILLIS),
+        `${target.kind}: ${JSON.stringify(answers)}`,
+      );
       prober.close();
     }
   });
