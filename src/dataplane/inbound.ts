@@ -1,28 +1,20 @@
 /**
  * From the links to the TUN device: receive, open, check, write.
  *
- * Contract: `drain` takes what a socket has, up to a budget. A datagram costs a look-up of its SPI and a look at the replay
- * window before it costs a decryption; nothing of it is used before it proved authentic. Nothing stays in the
- * receive buffers; what came before its turn waits in `ordering`.
+ * Contract: `drain` takes what a socket has, up to a budget. Nothing of a datagram is used before it proved authentic
+ * (`opening-row.ts`). Nothing stays in the receive buffers; what came before its turn waits in `ordering`.
  * Allocates nothing per packet.
  * Source: RFC 4303, 3.4; RFC 3948, 2.
  */
 
-import { ROW_CAPACITY, type RowOpener } from '../linux/aead-row.ts';
+import type { RowOpener } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { DatagramReceiver, RECEIVE_SLOTS } from '../linux/datagram-receiver.ts';
 import { errno, errnoValue } from '../linux/ffi.ts';
-import { sameSocketAddress } from '../linux/socket-address.ts';
 import { receiveStream } from '../linux/stream-socket.ts';
 import { isAggfrag } from '../tunnel/aggfrag/format.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
-import {
-  ESP_PAYLOAD_OFFSET,
-  ESP_SHORTEST,
-  ESP_TAG_LENGTH,
-  ESP_TRAILER_LENGTH,
-  nextHeader,
-} from '../tunnel/esp/format.ts';
+import { ESP_PAYLOAD_OFFSET, ESP_TAG_LENGTH, ESP_TRAILER_LENGTH, nextHeader } from '../tunnel/esp/format.ts';
 import { NO_LANE } from '../tunnel/esp/packet-number.ts';
 import {
   FRAME_HEADER_LENGTH,
@@ -36,8 +28,10 @@ import { isIpv4, packetLength } from '../tunnel/offload/ip-packet.ts';
 import type { Resequencer } from '../tunnel/order/resequencer.ts';
 import { REPORT_INTERVAL } from '../tunnel/path/path.ts';
 import { isSizeProbe } from '../tunnel/path/report.ts';
-import { type InboundAssociation, opened, replayed } from './association.ts';
+import { type Arrival, arrivalPath } from './arrival.ts';
+import type { InboundAssociation } from './association.ts';
 import { count, tunnelSlot, workerSlot } from './counters.ts';
+import { type OpenedTaker, OpeningRow } from './opening-row.ts';
 import { Ordering } from './ordering.ts';
 import { keep, type PathStream, restore } from './path-stream.ts';
 import type { StreamEnd } from './protocol.ts';
@@ -57,9 +51,6 @@ export const INBOUND_ARENA_BYTES = STREAM_ROOM + 4096 + UNPACKER_ARENA_BYTES;
 /** Links from which nothing came for so long are silent (µs). */
 const QUIET_MICROS = 1_000;
 
-/** A NAT keepalive is one byte 0xff (RFC 3948, 2.3). */
-const NAT_KEEPALIVE = 0xff;
-
 export type InboundListener = {
   /**
    * The time (µs), read anew after each receive: what came while this thread was not on a processor must not seem to have come
@@ -76,22 +67,9 @@ export type InboundListener = {
   dueAt(tunnel: TunnelPlane, at: number): void;
 };
 
-/** Where a datagram came from. */
-export type Arrival = {
-  /** The path's own connection, where it was that. */
-  stream: PathStream | undefined;
-  socket: LinkSocket;
-  /** Offset of the sender's socket address in the arena. */
-  sender: number;
-  spi: number;
-  sequence: number;
-  length: number;
-};
-
-export class Inbound {
-  readonly #associations: ReadonlyMap<number, InboundAssociation>;
-  readonly #opener: RowOpener;
+export class Inbound implements OpenedTaker {
   readonly #arena: Arena;
+  readonly #row: OpeningRow;
   readonly #receiver: DatagramReceiver;
   readonly #streamBuffer: number;
   readonly #writer: TunWriter;
@@ -106,15 +84,9 @@ export class Inbound {
     sequence: DOUBLE_ZERO,
     length: 0,
   };
-  /** Association, tunnel and path of the datagram before, as they come in rows. */
-  #lastAssociation: InboundAssociation | undefined;
-  #lastSpi = 0;
-  #lastTunnel: TunnelPlane | undefined;
-  #lastPath: PlanePath | undefined;
-  /** What is in the opener's row: by place, all of one association. */
-  readonly #offsets = new Int32Array(ROW_CAPACITY);
-  readonly #lengths = new Int32Array(ROW_CAPACITY);
-  #enlisted: InboundAssociation | undefined;
+  /** The path that the arrival came over, and whose it is: the same for all of a row. */
+  #path: PlanePath | undefined;
+  #pathTunnel: TunnelPlane | undefined;
   #now = DOUBLE_ZERO;
   #quietUntil = DOUBLE_ZERO;
   #streamEnd: StreamEnd | undefined;
@@ -131,9 +103,8 @@ export class Inbound {
     counters: Float64Array,
     holdSlots: number,
   ) {
-    this.#associations = associations;
-    this.#opener = opener;
     this.#arena = arena;
+    this.#row = new OpeningRow(arena, associations, opener, counters, this);
     this.#receiver = new DatagramReceiver(arena);
     this.#streamBuffer = arena.reserve(STREAM_ROOM, 4096);
     this.#writer = new TunWriter(arena);
@@ -144,10 +115,8 @@ export class Inbound {
 
   /** Forgets what it remembered of associations, tunnels and paths; to be called when any of them changes. */
   forget(): void {
-    this.#lastAssociation = undefined;
-    this.#enlisted = undefined;
-    this.#lastTunnel = undefined;
-    this.#lastPath = undefined;
+    this.#row.forget();
+    this.#pathTunnel = undefined;
   }
 
   /** @param now µs. @returns the tunnel to whose device a lone packet went, the first after silence */
@@ -211,15 +180,15 @@ export class Inbound {
   #takeFrames(stream: PathStream, end: number): TunnelPlane | undefined {
     const data = this.#arena.data;
     let at = this.#streamBuffer;
-    this.#lastPath = undefined;
+    this.#pathTunnel = undefined;
     for (;;) {
       const length = frameLength(data, at, end);
       if (length === NO_FRAME) this.#streamEnd = 'notUnderstood';
       if (length === NO_FRAME || length === MORE_NEEDED) break;
-      if (isEspFrame(data, at)) this.#enlist(at + FRAME_HEADER_LENGTH, length - FRAME_HEADER_LENGTH);
+      if (isEspFrame(data, at)) this.#row.enlist(at + FRAME_HEADER_LENGTH, length - FRAME_HEADER_LENGTH);
       at += length;
     }
-    this.#takeRow();
+    this.#row.open();
     const handedOver = this.#writer.flush();
     this.#ordering.settle();
     if (!keep(this.#arena, stream, at, this.#streamEnd === undefined ? end - at : 0))
@@ -236,56 +205,17 @@ export class Inbound {
       return;
     }
     this.#arrival.sender = this.#receiver.sender(slot);
-    this.#lastPath = undefined;
-    for (let at = 0; at < length; at += size) this.#enlist(offset + at, Math.min(size, length - at));
-    this.#takeRow();
+    this.#pathTunnel = undefined;
+    for (let at = 0; at < length; at += size) this.#row.enlist(offset + at, Math.min(size, length - at));
+    this.#row.open();
   }
 
-  /** A datagram that may be authentic waits for those that came with it. */
-  #enlist(offset: number, length: number): void {
-    const data = this.#arena.data;
-    if (length < ESP_SHORTEST || (length & 3) !== 0) {
-      const keepalive = length === 1 && data.getUint8(offset) === NAT_KEEPALIVE;
-      count(this.#counters, keepalive ? workerSlot.natKeepalives : workerSlot.refusedMalformed);
-      return;
-    }
-    const association = this.#associationOf(data.getInt32(offset));
-    const tunnel = association === undefined ? undefined : this.#tunnelOf(association.tunnel);
-    if (association === undefined || tunnel === undefined) {
-      count(this.#counters, workerSlot.refusedUnknownSpi);
-      return;
-    }
-    const opener = this.#opener;
-    if (opener.isFull || (opener.count > 0 && association !== this.#enlisted)) this.#takeRow();
-    if (!association.enlist(offset, length)) {
-      count(tunnel.counters, tunnelSlot.refusedReplayed);
-      return;
-    }
-    const place = opener.count - 1;
-    this.#enlisted = association;
-    this.#offsets[place] = offset;
-    this.#lengths[place] = length;
+  tunnel(id: number): TunnelPlane | undefined {
+    return this.#listener.tunnel(id);
   }
 
-  /** Opens the datagrams that came together, and takes one after the other. */
-  #takeRow(): void {
-    const opener = this.#opener;
-    const association = this.#enlisted;
-    if (opener.count === 0 || association === undefined) return;
-    opener.run();
-    for (let place = 0; place < opener.count; place++) {
-      const tunnel = this.#tunnelOf(association.tunnel);
-      if (tunnel === undefined) break;
-      const offset = this.#offsets[place] as number;
-      const verdict = association.accept(place, offset);
-      if (verdict === opened) this.#takeOpened(tunnel, association, offset, this.#lengths[place] as number);
-      else if (verdict === replayed) count(tunnel.counters, tunnelSlot.refusedReplayed);
-      else count(tunnel.counters, tunnelSlot.refusedNotAuthentic);
-    }
-    opener.clear();
-  }
-
-  #takeOpened(tunnel: TunnelPlane, association: InboundAssociation, offset: number, length: number): void {
+  /** For `opening-row.ts`. A method and no closure: V8 compiles a call of that for one worker only. */
+  takeOpened(tunnel: TunnelPlane, association: InboundAssociation, offset: number, length: number): void {
     const data = this.#arena.data;
     if (tunnel.pending !== undefined && tunnel.pending.whenHeardOn === association.spi) {
       this.#listener.heardOn(tunnel, association.spi);
@@ -332,11 +262,11 @@ export class Inbound {
 
   /** Books the packet on the path it came over, for our reports. */
   #book(tunnel: TunnelPlane, association: InboundAssociation, length: number): void {
-    let path = this.#lastPath;
-    if (path === undefined) {
-      path = this.#pathOf(tunnel);
-      this.#lastPath = path;
+    if (this.#path === undefined || this.#pathTunnel !== tunnel) {
+      this.#path = arrivalPath(this.#arena, tunnel, this.#arrival);
+      this.#pathTunnel = tunnel;
     }
+    const path = this.#path;
     if (path === undefined) return;
     path.receivedPackets++;
     path.receivedBytes += length;
@@ -373,7 +303,7 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedForeignSource);
       return false;
     }
-    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
+    if (this.#path !== undefined) this.#path.receivedDataAt = this.#now;
     count(tunnel.counters, tunnelSlot.innerReceivedPackets);
     count(tunnel.counters, tunnelSlot.innerReceivedBytes, length);
     const kind = unfinished ? payloadKind.unfinished : payloadKind.whole;
@@ -393,7 +323,7 @@ export class Inbound {
       count(tunnel.counters, tunnelSlot.refusedUnknownPayload);
       return false;
     }
-    if (this.#lastPath !== undefined) this.#lastPath.receivedDataAt = this.#now;
+    if (this.#path !== undefined) this.#path.receivedDataAt = this.#now;
     this.#ordering.packet(tunnel, association, start, payload, payloadKind.aggfrag, this.#now);
     this.#waitForOrder(tunnel, association);
     return true;
@@ -411,40 +341,7 @@ export class Inbound {
     arrival.sequence = association.sequence;
     arrival.length = length;
     this.#listener.reportArrived(tunnel, arrival, start, payload);
-    this.#lastPath = undefined;
+    // It may have moved a path.
+    this.#pathTunnel = undefined;
   }
-
-  /** @param spi as a signed number */
-  #associationOf(spi: number): InboundAssociation | undefined {
-    if (this.#lastAssociation !== undefined && this.#lastSpi === spi) return this.#lastAssociation;
-    this.#lastAssociation = this.#associations.get(spi);
-    this.#lastSpi = spi;
-    return this.#lastAssociation;
-  }
-
-  #tunnelOf(id: number): TunnelPlane | undefined {
-    if (this.#lastTunnel?.id === id) return this.#lastTunnel;
-    this.#lastTunnel = this.#listener.tunnel(id);
-    this.#lastPath = undefined;
-    return this.#lastTunnel;
-  }
-
-  #pathOf(tunnel: TunnelPlane): PlanePath | undefined {
-    const data = this.#arena.data;
-    const { socket, sender, stream } = this.#arrival;
-    if (stream !== undefined) return streamPath(tunnel, stream);
-    for (let index = 0; index < tunnel.paths.length; index++) {
-      const path = tunnel.paths[index] as PlanePath;
-      if (path.socket !== socket || path.nameLength === 0 || path.heardBy !== 'udp') continue;
-      if (sameSocketAddress(data, path.name, data, sender)) return path;
-    }
-    return undefined;
-  }
-}
-
-/** What comes by the connection of a path on which the peer sends by UDP is not booked: the two would overtake each other. */
-function streamPath(tunnel: TunnelPlane, stream: PathStream): PlanePath | undefined {
-  if (stream.tunnel !== tunnel.id) return undefined;
-  const path = tunnel.pathById(stream.path);
-  return path?.heardBy === 'tcp' ? path : undefined;
 }

@@ -8,7 +8,7 @@
 import type { Arena } from '../linux/arena.ts';
 import { readSocketAddress, SOCKET_ADDRESS_LENGTH, sameSocketAddress } from '../linux/socket-address.ts';
 import type { Carrier } from '../tunnel/path/carrier.ts';
-import type { Arrival } from './inbound.ts';
+import type { Arrival } from './arrival.ts';
 import type { PathStream } from './path-stream.ts';
 import type { PathVerdicts } from './path-verdicts.ts';
 import type { CarrierEvidence, RemoteAddress } from './protocol.ts';

@@ -20,8 +20,8 @@ import {
   readReportHeader,
   recordOffset,
 } from '../tunnel/path/report.ts';
+import type { Arrival } from './arrival.ts';
 import { count, pathSlot, tunnelSlot } from './counters.ts';
-import type { Arrival } from './inbound.ts';
 import type { Outbound } from './outbound.ts';
 import { PathSizes, type SizeListener } from './path-sizes.ts';
 import { PathVerdicts, type VerdictListener } from './path-verdicts.ts';
