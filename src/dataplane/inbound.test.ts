@@ -116,6 +116,24 @@ describe('a packet of the peer', () => {
     assert.equal(bench.toDevice(), undefined);
   });
 
+  it('waits for the next turn when much came before it: merged datagrams fill the cache', () => {
+    const bench = openBench();
+    const long = encode({ ...sample4, payload: new Uint8Array(20_000) }, 'complete');
+    const row = (length: number) => Array.from({ length }, () => seal(long, nextHeader.ipv4));
+    bench.fromLink(...row(10));
+    assert.equal(bench.count('innerReceivedPackets'), 10, 'nobody knew how long they are');
+    bench.fromLink(...row(10));
+    assert.equal(bench.count('innerReceivedPackets'), 16);
+    bench.fromLink();
+    assert.equal(bench.count('innerReceivedPackets'), 20);
+    bench.fromLink(...Array.from({ length: 40 }, () => seal(packet4, nextHeader.ipv4)));
+    assert.equal(
+      bench.count('innerReceivedPackets'),
+      58,
+      'small ones again: six, and all that one call takes',
+    );
+  });
+
   it('has come no earlier than it was received, however long ago the worker looked at the clock', () => {
     const reportsAt = [0, 13_000].map((lateness) => {
       const bench = openBench();

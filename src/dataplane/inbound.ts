@@ -42,6 +42,14 @@ import { payloadKind, UNPACKER_ARENA_BYTES } from './unpacker.ts';
 /** Calls per socket before the others get their turn. */
 const RECEIVE_BUDGET = 2;
 
+/**
+ * So many datagrams are asked for where they come merged, 64 KiB each: what one call brings then fits the processor's cache until
+ * it is opened and written, and the other links get their turn before much of what they bring is waited for.
+ */
+const MERGED_SLOTS = 6;
+/** On average they are longer than this when they are merged. */
+const MERGED_LENGTH = 16_384;
+
 /** What is read of a stream at a time, about what the slots of one call bring by UDP under load. */
 const STREAM_READ = 256 * 1024;
 /** And the beginning of a frame in front of it. */
@@ -89,6 +97,8 @@ export class Inbound implements OpenedTaker {
   #pathTunnel: TunnelPlane | undefined;
   #now = DOUBLE_ZERO;
   #quietUntil = DOUBLE_ZERO;
+  /** Whether what came last was merged by the kernel. */
+  #merged = false;
   #streamEnd: StreamEnd | undefined;
 
   /**
@@ -127,14 +137,17 @@ export class Inbound implements OpenedTaker {
     this.#arrival.stream = undefined;
     let handedOver: TunnelPlane | undefined;
     for (let round = 0; round < RECEIVE_BUDGET; round++) {
-      const filled = this.#receiver.receive(socket.fd);
+      const most = this.#merged ? MERGED_SLOTS : RECEIVE_SLOTS;
+      const filled = this.#receiver.receive(socket.fd, most);
       if (filled <= 0) break;
       this.#now = this.#listener.now();
-      for (let slot = 0; slot < filled; slot++) this.#takeSlot(slot);
+      let bytes = 0;
+      for (let slot = 0; slot < filled; slot++) bytes += this.#takeSlot(slot);
       handedOver = this.#writer.flush();
       this.#ordering.settle();
       this.#receiver.rearm(filled);
-      if (filled < RECEIVE_SLOTS) break;
+      this.#merged = bytes > filled * MERGED_LENGTH;
+      if (filled < most || this.#merged) break;
     }
     if (handedOver === undefined) return undefined;
     this.#quietUntil = this.#now + QUIET_MICROS;
@@ -196,18 +209,20 @@ export class Inbound implements OpenedTaker {
     return handedOver;
   }
 
-  #takeSlot(slot: number): void {
+  /** @returns how many bytes it had */
+  #takeSlot(slot: number): number {
     const length = this.#receiver.length(slot);
     const size = this.#receiver.datagramSize(slot);
     const offset = this.#receiver.offset(slot);
     if (this.#receiver.truncated(slot) || length === 0) {
       count(this.#counters, workerSlot.refusedMalformed);
-      return;
+      return length;
     }
     this.#arrival.sender = this.#receiver.sender(slot);
     this.#pathTunnel = undefined;
     for (let at = 0; at < length; at += size) this.#row.enlist(offset + at, Math.min(size, length - at));
     this.#row.open();
+    return length;
   }
 
   tunnel(id: number): TunnelPlane | undefined {

@@ -67,10 +67,9 @@ export class DatagramReceiver {
     }
   }
 
-  /** @returns how many slots were filled; 0 when nothing waits; -1 with errno set after another error */
-  receive(fd: number): number {
-    const filled = recvmmsg(fd, this.#arena.address + this.#messages, RECEIVE_SLOTS, MSG_DONTWAIT, 0);
-    return filled;
+  /** @param most 1 to `RECEIVE_SLOTS`. @returns how many slots were filled; 0 when nothing waits; -1 with errno set after another error */
+  receive(fd: number, most = RECEIVE_SLOTS): number {
+    return recvmmsg(fd, this.#arena.address + this.#messages, most, MSG_DONTWAIT, 0);
   }
 
   /** Makes the first `count` slots ready for the next call; the kernel overwrote their lengths. */

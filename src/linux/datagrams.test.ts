@@ -162,6 +162,10 @@ for (const [family, address] of families) {
         [33, 34, 35, 36, 37],
       );
       assert.equal(loop.receive().length, 0);
+      for (let size = 1; size <= 5; size++) loop.send(pattern(size), size, true);
+      assert.equal(loop.receiver.receive(loop.in, 3), 3, 'no more than are asked for');
+      loop.receiver.rearm(3);
+      assert.equal(loop.receive().length, 2);
       assert.equal(loop.receiver.receive(-1), -1);
     });
 

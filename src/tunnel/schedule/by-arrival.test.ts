@@ -45,6 +45,16 @@ describe('a burst', () => {
     assert.equal(byArrival.choose(paths, later, NONE), 0, '20 ms of queue are more than 20 ms of delay');
   });
 
+  it('has others behind it on the same path, more of them the faster its line is', () => {
+    const bytes = (mbit: number) => {
+      const paths = pathsOf({ mbit, millis: 10 }, { mbit: 100, millis: 10 });
+      return byArrival.quantum(paths, 0);
+    };
+    assert.deepEqual([bytes(100), bytes(1_000)], [6_250, 62_500], 'half a millisecond of a line');
+    assert.deepEqual([bytes(2_000), bytes(8_000)], [500_000, 2_000_000], 'two of a fast one');
+    assert.equal(byArrival.quantum(pathsOf({ mbit: 100, millis: 10 }), 0), Number.POSITIVE_INFINITY);
+  });
+
   it('takes a path with room, however late it arrives there, before one that is full', () => {
     const paths = pathsOf({ mbit: 200, millis: 5 }, { mbit: 50, millis: 40 });
     const [near, far] = fill(paths, later) as [number, number];
