@@ -1,9 +1,10 @@
 /**
  * Runs the test files of one level, as many at a time as it allows.
  *
- * Contract: a file of the laboratory that failed is run once more when the others are through, alone: it measures real
- * time on a machine that may be doing something else. Both runs are shown with all they said. The second one counts, and
- * the sums name the file as unsteady, because somebody has to look at it. Other levels have no such excuse.
+ * Contract: a file of the laboratory, or of what uses this machine's kernel, that failed is run once more when the others
+ * are through, alone: it measures real time on a machine that may be doing something else. Both runs are shown with all they
+ * said. The second one counts, and the sums name the file as unsteady, because somebody has to look at it. Others have no such
+ * excuse.
  */
 import { join } from 'node:path';
 import { root } from './root.ts';

@@ -11,7 +11,6 @@ test('every test file of the project is in one level, once', () => {
 });
 
 test('what runs beside others is there, and laboratory', () => {
-  const [, , patient] = testLevels();
-  assert.deepEqual([patient?.name, patient?.concurrency], ['lab', 2]);
+  const patient = testLevels().find(({ name, concurrency }) => name === 'lab' && concurrency > 1);
   assert.ok((patient?.files.length ?? 0) >= 15);
 });

@@ -16,8 +16,8 @@ import { referenceAssociations } from './kernel-esp/kernel-against-reference.ts'
 import type { ScenarioReport } from './kernel-esp/scenario.ts';
 import { runInVm } from './machine.ts';
 
-/** Some 30 s on an idle machine of two cores; a busy one may take three times as long. */
-const timeoutMillis = 100_000;
+/** Some 30 s on an idle machine of two cores; beside other tests it may take several times as long. */
+const timeoutMillis = 300_000;
 /**
  * All that the scenarios use. `ansi_cprng` serves the random salt of the kernel's IVs: the generator that the kernel
  * would load by itself gathers timing noise for seconds on the emulated processor.

@@ -45,7 +45,7 @@ export type VmResult = {
   readonly elapsedMillis: number;
 };
 
-const defaultTimeoutMillis = 60_000;
+const defaultTimeoutMillis = 180_000;
 /** Node.js takes 100 MB; the rest is for what the overlay keeps in memory. */
 const defaultMemoryMb = 1024;
 
