@@ -80,7 +80,7 @@ export class Child {
   }
 
   /** Waits until the output matches. @returns the match; throws when the program ends or time is up before */
-  async waitFor(pattern: RegExp, timeoutMillis = 10_000): Promise<RegExpMatchArray> {
+  async waitFor(pattern: RegExp, timeoutMillis = 30_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + timeoutMillis;
     for (;;) {
       const match = this.#output.match(pattern);
