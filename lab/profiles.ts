@@ -25,5 +25,5 @@ export const profiles = {
 
 export type ProfileName = keyof typeof profiles;
 
-/** Those with rates and delays: all but the one that measures speed. */
+/** Those with rates and delays: on bare links the processors are the limit, and the throughput benchmark measures that. */
 export const emulatedProfiles = (Object.keys(profiles) as ProfileName[]).filter((name) => name !== 'fast');

@@ -11,8 +11,6 @@ import type { ProfileName } from '../../lab/profiles.ts';
 import { openSites, type Sites } from '../../lab/sites.ts';
 import { type Congestion, measureThroughput } from '../../lab/throughput.ts';
 
-/** Those with emulated links: on bare ones the processors are the limit, and throughput.ts measures that. */
-
 export type BondingSettings = {
   readonly seconds: number;
   readonly streams: readonly number[];

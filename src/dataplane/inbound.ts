@@ -229,7 +229,7 @@ export class Inbound implements OpenedTaker {
     return this.#listener.tunnel(id);
   }
 
-  /** For `opening-row.ts`. A method and no closure: V8 compiles a call of that for one worker only. */
+  /** For `opening-row.ts`. A method, as the call of a closure is compiled for one worker only and given up for the next. */
   takeOpened(tunnel: TunnelPlane, association: InboundAssociation, offset: number, length: number): void {
     const data = this.#arena.data;
     if (tunnel.pending !== undefined && tunnel.pending.whenHeardOn === association.spi) {

@@ -9,7 +9,10 @@ import { carries, lastResort, type ScheduledPath, type Scheduler } from './sched
 
 /** What a path carries in this time goes there in one piece (s): a finer interleaving costs calls and gains nothing. */
 const QUANTUM_SECONDS = 0.0005;
-/** What is more than a burst or two in that time is so fast that the far side takes pieces of this length from each link in turn. */
+/**
+ * The same for fast lines (s). The far side takes some hundred kilobytes from each link in turn: of shorter pieces it gets later ones
+ * before earlier ones, and has to copy them until it is their turn.
+ */
 const FAST_QUANTUM_SECONDS = 0.002;
 /** A line that carries a burst (64 KiB) in half a millisecond, 1 Gbit/s (bytes per second). */
 const FAST_RATE = 131_072_000;
