@@ -1,7 +1,9 @@
 /** Entry of the worker thread: takes over what `worker-handle` made and runs until told to stop. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { BackstayError } from '../errors.ts';
+import { keepLittleFreeMemory } from '../linux/free-memory.ts';
 import { WakeEvent } from '../linux/wake-event.ts';
+import { compileEarly } from './early-compiler.ts';
 import { PacketWorker, type WorkerLine } from './packet-worker.ts';
 import type { WorkerCommand, WorkerEvent } from './protocol.ts';
 import { rehearse } from './rehearsal.ts';
@@ -14,7 +16,9 @@ export type WorkerData = {
 
 const { port, wakeFd, counters } = workerData as WorkerData;
 try {
+  compileEarly();
   rehearse();
+  keepLittleFreeMemory();
   const line: WorkerLine = {
     receive: () => receiveMessageOnPort(port)?.message as WorkerCommand | undefined,
     tell: (event) => port.postMessage(event),

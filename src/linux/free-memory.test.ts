@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { bind } from './ffi.ts';
+import { keepLittleFreeMemory } from './free-memory.ts';
+
+const malloc = bind<(size: number) => number>('uintptr_t malloc(size_t size)');
+const free = bind<(address: number) => void>('void free(uintptr_t address)');
+/** Where the C library's piece lies in a mapping of its own: right behind its head (malloc.c, mmapped chunks). */
+const BEHIND_HEAD = 16;
+const PAGE = 4_096;
+
+/** Of eight pieces, as one may lie there by chance. */
+function haveOwnMappings(size: number): boolean {
+  const pieces = Array.from({ length: 8 }, () => malloc(size));
+  for (const piece of pieces) free(piece);
+  return pieces.every((piece) => piece % PAGE === BEHIND_HEAD);
+}
+
+it('gives buffers of TLS connections mappings of their own, once the start is over', () => {
+  assert.equal(haveOwnMappings(17_000), false);
+  keepLittleFreeMemory();
+  assert.equal(haveOwnMappings(17_000), true);
+  assert.equal(haveOwnMappings(8_000), false);
+});
