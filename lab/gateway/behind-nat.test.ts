@@ -68,11 +68,13 @@ describe('a gateway behind a router that masquerades', () => {
   it('is followed when the router gets another address', async () => {
     const watch = await JournalWatch.start(pair.b);
     const [old, other] = [outside(1, 1), outside(1, 31)];
+    // The new one first: a packet in between would take the address of the router's other line, and keep it.
+    await router.run('sysctl', ['-qw', 'net.ipv4.conf.wan1.promote_secondaries=1']);
     await router.ip(
-      `address del ${old.v4}/24 dev wan1`,
-      `address del ${old.v6}/64 dev wan1`,
       `address add ${other.v4}/24 dev wan1`,
       `address add ${other.v6}/64 dev wan1 nodad`,
+      `address del ${old.v4}/24 dev wan1`,
+      `address del ${old.v6}/64 dev wan1`,
       `route replace default via ${outside(1, 2).v4} dev wan1 table 101`,
       `route replace default via ${outside(1, 2).v6} dev wan1 table 101`,
     );
