@@ -8,7 +8,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status, TunnelStatus } from '../src/api/status.ts';
 import type { JournalEntry } from '../src/journal/journal.ts';
 import { createIdentity } from '../src/linux/identity.ts';
@@ -22,6 +21,7 @@ import {
 } from './gateway-configs.ts';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
+import { askUntil } from './patience.ts';
 import type { Sites } from './sites.ts';
 
 const program = join(import.meta.dirname, '..', 'bin', 'backstay');
@@ -93,16 +93,14 @@ export class GatewayDaemon {
     wanted: (tunnel: TunnelStatus) => boolean,
     timeoutMillis = 15_000,
   ): Promise<TunnelStatus> {
-    const deadline = performance.now() + timeoutMillis;
-    for (;;) {
-      const tunnel = await this.tunnel().catch(() => undefined);
-      if (tunnel !== undefined && wanted(tunnel)) return tunnel;
-      if (performance.now() > deadline) {
-        const seen = JSON.stringify(tunnel, undefined, 1);
-        throw new Error(`gateway ${this.side}: the tunnel did not get there\n${seen}\n${this.child.output}`);
-      }
-      await sleep(50);
-    }
+    let seen: TunnelStatus | undefined;
+    const found = await askUntil(async () => {
+      seen = await this.tunnel().catch(() => undefined);
+      return seen !== undefined && wanted(seen) ? seen : undefined;
+    }, timeoutMillis);
+    if (found !== undefined) return found;
+    const shown = JSON.stringify(seen, undefined, 1);
+    throw new Error(`gateway ${this.side}: the tunnel did not get there\n${shown}\n${this.child.output}`);
   }
 }
 

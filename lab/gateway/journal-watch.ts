@@ -4,10 +4,11 @@
  * Contract: a watch sees what was entered after it was made, repetitions of older entries included, so that a test can
  * tell the consequences of its own fault from what was before. Times are bounds within which something has to work.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { EventKind } from '../../src/journal/event.ts';
 import type { JournalEntry } from '../../src/journal/journal.ts';
 import type { GatewayDaemon } from '../gateways.ts';
+import { askUntil } from '../patience.ts';
 
 export type Entry<Kind extends EventKind> = Extract<JournalEntry, { kind: Kind }>;
 
@@ -43,13 +44,10 @@ export class JournalWatch {
     isIt: (entry: Entry<Kind>) => boolean = () => true,
     withinMillis = 5_000,
   ): Promise<Entry<Kind>> {
-    const deadline = performance.now() + withinMillis;
-    for (;;) {
-      const found = (await this.of(kind)).find(isIt);
-      if (found !== undefined) return found;
-      if (performance.now() > deadline) throw new Error(await this.#complaint(kind, withinMillis));
-      await sleep(LOOK_MILLIS);
-    }
+    const look = async () => (await this.of(kind)).find(isIt);
+    const found = await askUntil(look, withinMillis, LOOK_MILLIS);
+    if (found === undefined) throw new Error(await this.#complaint(kind, withinMillis));
+    return found;
   }
 
   async #complaint(kind: EventKind, withinMillis: number): Promise<string> {

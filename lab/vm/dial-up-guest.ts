@@ -9,15 +9,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import type { LinkStatus } from '../../src/api/status.ts';
+import type { JournalEntry } from '../../src/journal/journal.ts';
 import { hostInside } from '../addressing.ts';
 import { JournalWatch } from '../gateway/journal-watch.ts';
 import { openSitePair, type SitePair } from '../gateway/site-pair.ts';
 import { account, callerAddress, nameServers, openProvider, type Provider } from '../modem/provider.ts';
 import { connect } from '../namespace.ts';
+import { askUntil } from '../patience.ts';
 import { Scenarios } from './scenarios.ts';
 
 /** The processor is emulated, and others measure on the real one. */
 const PATIENCE_MILLIS = 60_000;
+const LOOK_MILLIS = 200;
 const RETRY_MILLIS = 1_000;
 const device = '/dev/modem';
 /** By which programs tell each other that they have it. */
@@ -211,26 +214,32 @@ async function failure(
   kind: 'linkDialTryFailed' | 'linkDialFailed',
   code: string,
 ): Promise<{ message: string }> {
-  const deadline = performance.now() + PATIENCE_MILLIS;
-  for (;;) {
-    const events = await rig.a.events();
-    const found = events.find((entry) => entry.kind === kind && entry.evidence.code === code);
-    if (found !== undefined) return found.evidence as { message: string };
-    const seen = events.map((entry) => `${entry.kind} ${JSON.stringify(entry.evidence)}`).join('\n');
-    if (performance.now() > deadline) throw new Error(`no ${kind} with ${code}:\n${seen}\n${pppLog()}`);
-    await sleep(200);
-  }
+  let events: readonly JournalEntry[] = [];
+  const found = await askUntil(
+    async () => {
+      events = await rig.a.events();
+      return events.find((entry) => entry.kind === kind && entry.evidence.code === code);
+    },
+    PATIENCE_MILLIS,
+    LOOK_MILLIS,
+  );
+  if (found !== undefined) return found.evidence as { message: string };
+  const seen = events.map((entry) => `${entry.kind} ${JSON.stringify(entry.evidence)}`).join('\n');
+  throw new Error(`no ${kind} with ${code}:\n${seen}\n${pppLog()}`);
 }
 
 async function linkThat(isWanted: (link: LinkStatus) => boolean): Promise<LinkStatus> {
-  const deadline = performance.now() + PATIENCE_MILLIS;
-  for (;;) {
-    const link = (await rig.a.status()).links.find(({ name }) => name === 'modem');
-    if (link !== undefined && isWanted(link)) return link;
-    if (performance.now() > deadline)
-      throw new Error(`${JSON.stringify(link)}\n${pppLog()}\n${rig.a.child.output}`);
-    await sleep(200);
-  }
+  let link: LinkStatus | undefined;
+  const found = await askUntil(
+    async () => {
+      link = (await rig.a.status()).links.find(({ name }) => name === 'modem');
+      return link !== undefined && isWanted(link) ? link : undefined;
+    },
+    PATIENCE_MILLIS,
+    LOOK_MILLIS,
+  );
+  if (found !== undefined) return found;
+  throw new Error(`${JSON.stringify(link)}\n${pppLog()}\n${rig.a.child.output}`);
 }
 
 function isUp({ state, onDemand }: LinkStatus): boolean {

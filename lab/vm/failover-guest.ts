@@ -9,7 +9,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { outside, privateNetworks } from '../addressing.ts';
 import { JournalWatch } from '../gateway/journal-watch.ts';
@@ -17,10 +16,12 @@ import { openSitePair, type SitePair } from '../gateway/site-pair.ts';
 import { TcpStream } from '../gateway/tcp-stream.ts';
 import { account, callerAddress, openProvider, type Provider } from '../modem/provider.ts';
 import { connect, type Namespace } from '../namespace.ts';
+import { askUntil } from '../patience.ts';
 import { Scenarios } from './scenarios.ts';
 
 /** The processor is emulated, and others measure on the real one. */
 const PATIENCE_MILLIS = 90_000;
+const LOOK_MILLIS = 200;
 /** What a line of 33.6 kbit/s carries with ease. */
 const MODEM_BYTES_PER_SECOND = 3_000;
 const device = '/dev/modem';
@@ -197,11 +198,9 @@ async function reachesFrom(from: Namespace, address: string): Promise<void> {
 }
 
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MILLIS;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) assert.fail(`not in time: ${what}\n${rig.a.child.output}`);
-    await sleep(200);
-  }
+  const isThere = async () => ((await isSo()) ? true : undefined);
+  if (await askUntil(isThere, PATIENCE_MILLIS, LOOK_MILLIS)) return;
+  assert.fail(`not in time: ${what}\n${rig.a.child.output}`);
 }
 
 /** How many there are of the gateway's. */
