@@ -22,11 +22,15 @@ const minuteMillis = 60_000;
  */
 const patient = [
   'on-demand',
-  'link-authentication',
   'internet',
+  'link-authentication',
+  'tcp-encapsulation',
   'alarms',
   'path-mtu',
+  'behind-nat',
+  'carries',
   'link-probes',
+  'rekey',
   'refusals',
   'filters',
   'restart',
@@ -36,6 +40,7 @@ const patient = [
   'centre',
   'centre-behind-nat',
   'filters-between',
+  'wire',
 ].map((name) => `lab/gateway/${name}.test.ts`);
 
 /** Paths are relative to the project's directory and contain `pattern`. */
