@@ -9,8 +9,11 @@
 import type { InternetStatus } from '../api/internet-status.ts';
 import type { InternetConfig } from '../config/index.ts';
 import { BackstayError } from '../errors.ts';
-import { type Grade, type Grades, isAlive, type Move } from '../internet/internet.ts';
+import { desiredInternet } from '../internet/carrier-choices.ts';
+import { isAlive, type Move } from '../internet/internet.ts';
 import { bothFamilies, type Cut, type FamilyGrades, InternetMachine } from '../internet/internet-machine.ts';
+import { linkGrades } from '../internet/link-grades.ts';
+import { StaleAddresses } from '../internet/stale-addresses.ts';
 import { countConnections, cutConnections } from '../linux/conntrack.ts';
 import {
   type InternetState,
@@ -19,7 +22,7 @@ import {
   writeInternetState,
 } from '../linux/internet-record.ts';
 import { applyNetwork, type NetworkFailure, remainingChanges } from '../linux/network-state.ts';
-import type { DesiredInternet, DesiredState, InternetCarrier } from '../network/desired-state.ts';
+import type { DesiredInternet, DesiredState } from '../network/desired-state.ts';
 import { internetMark } from '../network/internet-routing.ts';
 import type { IpFamily } from '../network/ip-address.ts';
 import { type GatewayContext, monotonicMillis } from './context.ts';
@@ -45,7 +48,7 @@ export class Internet {
   readonly #parts: InternetParts;
   readonly #machine: InternetMachine;
   readonly #state: string;
-  readonly #addresses = new Map<string, string>();
+  readonly #addresses = new StaleAddresses();
   readonly #lost = new Set<IpFamily>();
   #written = '';
   #unwritten: BackstayError | undefined;
@@ -165,43 +168,14 @@ export class Internet {
       if (canary === undefined) this.#since.set(family, new Date().toISOString());
   }
 
-  /** Good by its probe, or by being there where it has none. */
   #grades(): FamilyGrades {
-    const usable = this.#parts.links.families();
-    const gradesOf = (family: IpFamily): Grades =>
-      Object.fromEntries(
-        this.#parts.config.links.map(({ name }) => {
-          const isThere = usable.some((way) => way.link === name && way.family === family);
-          return [name, isThere ? this.#verdict(name) : 'gone'];
-        }),
-      );
-    return { 4: gradesOf(4), 6: gradesOf(6) };
-  }
-
-  #verdict(name: string): Grade {
-    const verdict = this.#parts.probes.get(name)?.standing.verdict;
-    return verdict === undefined || verdict === 'up' ? 'good' : verdict;
+    const { config, links, probes } = this.#parts;
+    return linkGrades(config, links.families(), (name) => probes.get(name)?.standing.verdict);
   }
 
   #desiredWith(moves: readonly Move[]): DesiredInternet {
     const { config, links } = this.#parts;
-    const carriersOf = (some: readonly { link: string; weight: number }[]): InternetCarrier[] =>
-      some.map(({ link, weight }) => ({ link: links.indexOf(link), weight }));
-    const choices = bothFamilies.flatMap((family) => {
-      const move = moves.find((it) => it.family === family);
-      const { carriers, canary } = this.#machine.families[family].standing;
-      const now = {
-        carriers: move?.carriers ?? carriers,
-        first: move === undefined ? canary?.carriers : move.canary,
-      };
-      if (now.carriers.length === 0) return [];
-      const first = now.first && { share: config.canary?.share ?? 0, carriers: carriersOf(now.first) };
-      // The machine's own packets take the heaviest.
-      const heavy = now.carriers.toSorted((one, other) => other.weight - one.weight);
-      return [{ family, carriers: carriersOf(heavy), canary: first }];
-    });
-    const indexes = config.links.map(({ name }) => links.indexOf(name));
-    return { links: indexes, choices, masquerade: config.masquerade };
+    return desiredInternet(this.#machine, config, moves, (link) => links.indexOf(link));
   }
 
   #tellLost(): void {
@@ -224,16 +198,10 @@ export class Internet {
     });
   }
 
-  /** A link with another address: what was sent from the one before finds no way back. */
   #cutStale(): NetworkFailure[] {
-    return this.#parts.links.families().flatMap(({ link, family, address }) => {
-      const key = `${link} ${family}`;
-      const before = this.#addresses.get(key);
-      this.#addresses.set(key, address.text);
-      const isOurs = this.#parts.config.links.some(({ name }) => name === link);
-      if (!isOurs || before === undefined || before === address.text) return [];
-      return this.#cut({ link, family }) ?? [];
-    });
+    const isOurs = (link: string) => this.#parts.config.links.some(({ name }) => name === link);
+    const stale = this.#addresses.look(this.#parts.links.families());
+    return stale.filter(({ link }) => isOurs(link)).flatMap((cut) => this.#cut(cut) ?? []);
   }
 
   #cutMark(index: number): void {
