@@ -4,8 +4,8 @@
  * Contract: pure; the same seed gives the same history. Times are µs from the history's beginning. All faults are over
  * at `healedAt`; from then on everything is as it was at the beginning.
  */
-import { SeededRandom } from '../lab/wan/random.ts';
 import type { TransferMode } from '../src/tunnel/schedule/traffic-classes.ts';
+import { Draw } from './draw.ts';
 import type { EndName, Flow } from './inner-packets.ts';
 import { MOST_LINKS } from './tunnel-end.ts';
 import type { Condition } from './virtual-link.ts';
@@ -133,33 +133,6 @@ function resized(draw: Draw, flow: TimedFlow): TimedFlow {
   const most = flow.segments > 1 ? 360 : kind === 1 ? 700 : 2_200;
   const payload = Math.max(flow.payload, 8 + 4 * draw.upTo(most));
   return { ...flow, payload, interval: Math.floor((flow.interval * (payload + 64)) / (flow.payload + 64)) };
-}
-
-/** Chance in the forms that a history needs. */
-class Draw {
-  readonly #random: SeededRandom;
-
-  constructor(seed: number) {
-    this.#random = new SeededRandom(seed);
-  }
-
-  /** A whole number from 0, below `count`. */
-  upTo(count: number): number {
-    return Math.floor(this.#random.next() * count);
-  }
-
-  between(least: number, most: number): number {
-    return least + this.#random.next() * (most - least);
-  }
-
-  /** As likely from 1 to 10 as from 10 to 100. */
-  spread(least: number, most: number): number {
-    return least * (most / least) ** this.#random.next();
-  }
-
-  of<Choice>(choices: readonly Choice[]): Choice {
-    return choices[this.upTo(choices.length)] as Choice;
-  }
 }
 
 function linkOf(draw: Draw): Condition {

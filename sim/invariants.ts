@@ -38,16 +38,19 @@ const never: readonly TunnelCounter[] = [
   'tunWriteFailed',
 ];
 
+/** What of a history decides what must hold. */
+export type WatchedHistory = Pick<History, 'links' | 'schedule' | 'mode' | 'quiet'>;
+
 export class Invariants {
   /** Of all deliveries, in their order. */
   digest = 0;
   readonly #ends: Ends;
-  readonly #history: History;
+  readonly #history: WatchedHistory;
   readonly #ledger: Ledger;
   readonly #watch = new WireWatch();
   readonly #state = { a: freshState(), b: freshState() };
 
-  constructor(ends: Ends, history: History, ledger: Ledger) {
+  constructor(ends: Ends, history: WatchedHistory, ledger: Ledger) {
     this.#ends = ends;
     this.#history = history;
     this.#ledger = ledger;

@@ -24,7 +24,11 @@ export class Ledger {
   outOfOrder = 0;
   readonly #accounts = new Map<number, Account>();
 
-  constructor(flows: readonly Flow[]) {
+  readonly #told: (flow: Flow, number: number) => void;
+
+  /** @param told of each packet that is delivered, once */
+  constructor(flows: readonly Flow[], told: (flow: Flow, number: number) => void = () => {}) {
+    this.#told = told;
     for (const flow of flows) this.#accounts.set(flow.id, { flow, sent: 0, seen: new Set(), newest: -1 });
   }
 
@@ -47,6 +51,7 @@ export class Ledger {
     if (account.seen.has(number)) return `${name} was delivered twice`;
     account.seen.add(number);
     this.deliveredCount++;
+    this.#told(account.flow, number);
     if (number > account.newest) {
       account.newest = number;
       return undefined;

@@ -11,8 +11,6 @@ import type { History, TimedFlow } from './history.ts';
 import type { EndName, Flow } from './inner-packets.ts';
 import { Ledger } from './ledger.ts';
 
-export type Offer = { readonly flow: Flow; readonly number: number };
-
 const PILOT_AT = 400_000;
 /** By weight a path waits for its turn until the others had as much as its last superpacket: well within ten seconds. */
 const PILOT_INTERVAL = 50_000;
@@ -41,12 +39,13 @@ export class Offers {
     return this.#schedules.reduce((first, { at }) => Math.min(first, at), Number.POSITIVE_INFINITY);
   }
 
-  take(now: number): Offer | undefined {
+  /** @returns the flow whose next packet is due */
+  take(now: number): Flow | undefined {
     const schedule = this.#schedules.find(({ at }) => at <= now);
     if (schedule === undefined) return undefined;
     const { flow } = schedule;
     if (--schedule.left === 0) this.#next(schedule);
-    return { flow, number: this.ledger.next(flow) };
+    return flow;
   }
 
   /** Whether the history's flows go on. */

@@ -8,6 +8,12 @@ import { classOfFlows, type EndName, endNames, otherEnd } from './inner-packets.
 import type { Ends } from './tunnel-end.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 
+/** What of a history says how the tunnel is built. */
+export type TunnelPlan = Pick<
+  History,
+  'links' | 'mtus' | 'keepaliveMillis' | 'schedule' | 'finishChecksums' | 'aggfrag' | 'mode' | 'clocksAhead'
+>;
+
 export class Operator {
   readonly #ends: Ends;
   readonly #network: VirtualNetwork;
@@ -32,7 +38,7 @@ export class Operator {
     aggfrag,
     mode,
     clocksAhead,
-  }: History): void {
+  }: TunnelPlan): void {
     const classes = mode === 'spread' ? [] : [classOfFlows(mode, 0, 1)];
     const plan = { links: links.length, keepaliveMillis, schedule, finishChecksums, aggfrag, classes };
     mtus.forEach((mtu, link) => {

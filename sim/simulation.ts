@@ -7,15 +7,14 @@
  * Contract: `play` returns what was wrong first, or nothing, and leaves both ends ready for the next history. The same
  * history gives the same `Outcome`, its digest of all deliveries included. Times are µs from the history's beginning.
  */
-import type { WorkerEvent } from '../src/dataplane/protocol.ts';
 import { type History, TRAFFIC_BEGINS } from './history.ts';
-import type { InFlight } from './in-flight.ts';
-import { type EndName, endNames, innerPacket } from './inner-packets.ts';
+import { endNames } from './inner-packets.ts';
 import { Invariants } from './invariants.ts';
 import { Offers } from './offers.ts';
 import { Operator } from './operator.ts';
-import { describeChange, describeEnd, describeEvent } from './story.ts';
+import { describeChange, describeEnd } from './story.ts';
 import { type Ends, Restless } from './tunnel-end.ts';
+import { TunnelPair } from './tunnel-pair.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 
 export type Outcome = {
@@ -52,6 +51,7 @@ class Simulation {
   readonly #operator: Operator;
   readonly #offers: Offers;
   readonly #invariants: Invariants;
+  readonly #pair: TunnelPair;
   #nextChange = 0;
   #now = 0;
   #begun = false;
@@ -67,6 +67,9 @@ class Simulation {
     this.#operator = new Operator(ends, this.#network, history.links.length);
     this.#offers = new Offers(history);
     this.#invariants = new Invariants(ends, history, this.#offers.ledger);
+    const { ledger } = this.#offers;
+    const say = (text: string) => this.#say(text);
+    this.#pair = new TunnelPair({ ends, network: this.#network, invariants: this.#invariants, ledger, say });
   }
 
   play(): Outcome {
@@ -99,8 +102,8 @@ class Simulation {
 
   #step(): string | undefined {
     this.#now = this.#nextAt();
-    for (const name of endNames) this.#ends[name].now = this.#now;
-    const wrong = this.#change() ?? this.#settle() ?? this.#offer() ?? this.#deliver();
+    this.#pair.now = this.#now;
+    const wrong = this.#change() ?? this.#pair.settle() ?? this.#offer() ?? this.#pair.deliver();
     this.#watchHealing();
     return wrong ?? this.#invariants.afterStep(this.#now) ?? this.#lateAtFirst() ?? this.#overdue();
   }
@@ -108,8 +111,7 @@ class Simulation {
   #nextAt(): number {
     const change = this.#history.changes[this.#nextChange]?.at ?? NEVER;
     const end = this.#now < this.#endsAt ? this.#endsAt : NEVER;
-    const workers = Math.min(this.#ends.a.dueAt, this.#ends.b.dueAt);
-    return Math.max(this.#now, Math.min(workers, this.#network.nextAt, change, this.#offers.nextAt, end));
+    return Math.max(this.#now, Math.min(this.#pair.nextAt, change, this.#offers.nextAt, end));
   }
 
   /** What happens to the links and the ends. */
@@ -119,19 +121,8 @@ class Simulation {
       if (next.at > this.#now) break;
       this.#say(describeChange(next.change));
       this.#operator.apply(next.change);
-      for (const name of endNames) wrong ??= this.#collect(name);
+      for (const name of endNames) wrong ??= this.#pair.collect(name);
       next = this.#history.changes[++this.#nextChange];
-    }
-    return wrong;
-  }
-
-  #settle(): string | undefined {
-    let wrong: string | undefined;
-    for (const name of endNames) {
-      // Whatever else there was to do was done when it came.
-      if (this.#ends[name].dueAt > this.#now) continue;
-      this.#ends[name].settle();
-      wrong ??= this.#collect(name);
     }
     return wrong;
   }
@@ -140,49 +131,9 @@ class Simulation {
   #offer(): string | undefined {
     let wrong: string | undefined;
     for (let due = this.#offers.take(this.#now); due !== undefined; due = this.#offers.take(this.#now)) {
-      const { flow, number } = due;
-      const end = this.#ends[flow.from];
-      const taken = end.offer(innerPacket(flow, number, flow.segments));
-      if (taken) this.#offers.ledger.offered(flow, flow.segments);
-      end.settle();
-      wrong ??= this.#collect(flow.from);
+      wrong ??= this.#pair.offer(due);
     }
     return wrong;
-  }
-
-  /** What arrives over the links now. */
-  #deliver(): string | undefined {
-    let wrong: string | undefined;
-    for (let row = this.#network.take(this.#now); row.length > 0; row = this.#network.take(this.#now)) {
-      wrong ??= this.#arrive(row);
-    }
-    return wrong;
-  }
-
-  #arrive(row: readonly InFlight[]): string | undefined {
-    const { to, link, mouth } = row[0] as InFlight;
-    const datagrams = row.map(({ bytes }) => bytes);
-    this.#ends[to].deliver(link, mouth, datagrams);
-    for (const bytes of datagrams) this.#invariants.arrived(to, bytes);
-    return this.#collect(to);
-  }
-
-  /** Takes what an end sent, delivered and told. */
-  #collect(name: EndName): string | undefined {
-    const end = this.#ends[name];
-    let wrong: string | undefined;
-    end.takeDatagrams((link, mouth, bytes) => {
-      wrong ??= this.#invariants.sent(bytes, this.#now);
-      this.#network.send(name, link, mouth, bytes, this.#now);
-    });
-    wrong ??= this.#invariants.collect(name, this.#now);
-    for (const event of end.events.splice(0)) wrong ??= this.#hear(name, event);
-    return wrong;
-  }
-
-  #hear(name: EndName, event: WorkerEvent): string | undefined {
-    this.#say(describeEvent(name, event));
-    return event.kind === 'trouble' ? `end ${name}: ${event.message}` : undefined;
   }
 
   /** From the healing on: are all paths in use? Then the traffic ends, and after it the history. */
