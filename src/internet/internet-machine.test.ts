@@ -136,6 +136,29 @@ test('backup links are needed while no better tier works, and while they carry',
   assert.deepEqual(rig.machine.needed(rig.now), ['fibre']);
 });
 
+test('what began over a dead link, for want of another one, is cut off when another one works', () => {
+  const rig = new Rig();
+  rig.step(1, { fibre: 'down', dsl: 'gone' });
+  for (const cut of rig.machine.cuts()) rig.machine.wasCut(cut);
+  rig.step(1, { lte: 'gone' });
+  assert.equal(rig.carriers, 'fibre');
+  assert.deepEqual(rig.machine.cuts(), []);
+  rig.step(1, { lte: 'good' });
+  assert.equal(rig.carriers, 'lte');
+  assert.deepEqual(
+    rig.machine.cuts().map(({ link }) => link),
+    ['fibre'],
+  );
+});
+
+test('a link that carried before a start and is gone after it has its connections cut off', () => {
+  const machine = new InternetMachine(config, 0);
+  machine.adopt({ 4: ['fibre'], 6: [] }, undefined, [], 0);
+  machine.look({ 4: { fibre: 'gone', dsl: 'gone', lte: 'good' }, 6: {} }, 0);
+  machine.moved(machine.consider(0), 0);
+  assert.deepEqual(machine.cuts(), [{ link: 'fibre', family: 4 }]);
+});
+
 test('after a restart it goes on from where it was, and what was not cut off yet is', () => {
   const machine = new InternetMachine(config, 0);
   machine.adopt({ 4: ['lte'], 6: [] }, undefined, [{ link: 'fibre', family: 4 }], 0);

@@ -64,6 +64,7 @@ export class InternetMachine {
   look(grades: FamilyGrades, nowMillis: number): void {
     for (const family of bothFamilies) {
       for (const { name } of this.#config.links) this.#watch(name, family, grades[family][name] ?? 'gone');
+      this.#watchCarriers(family, grades[family]);
       this.families[family].look(grades[family], nowMillis);
     }
     this.#grades = grades;
@@ -110,11 +111,15 @@ export class InternetMachine {
   }
 
   #watch(link: string, family: IpFamily, grade: Grade): void {
-    const before = this.#grades[family][link] ?? 'gone';
-    const isDead = grade === 'down' || grade === 'gone';
-    const wasDead = before === 'down' || before === 'gone';
-    if (!isDead) this.wasCut({ link, family });
-    else if (!wasDead) this.#dead = [...this.#dead, { link, family }];
+    if (!isDead(grade)) this.wasCut({ link, family });
+    else if (!isDead(this.#grades[family][link])) this.#dead = [...this.#dead, { link, family }];
+  }
+
+  /** A link that is dead may carry, for want of another, or have carried before a start: what began over it cannot live either. */
+  #watchCarriers(family: IpFamily, grades: Grades): void {
+    const isKnown = (name: string) => this.#dead.some((cut) => cut.link === name && cut.family === family);
+    for (const { link } of this.families[family].standing.carriers)
+      if (isDead(grades[link]) && !isKnown(link)) this.#dead = [...this.#dead, { link, family }];
   }
 
   #works(link: string, family: IpFamily): boolean {
@@ -132,4 +137,8 @@ export class InternetMachine {
   #tierOf({ name, tier }: InternetConfig['links'][number]): number {
     return name === this.#chosen ? 0 : tier;
   }
+}
+
+function isDead(grade: Grade | undefined): boolean {
+  return grade === undefined || grade === 'down' || grade === 'gone';
 }
