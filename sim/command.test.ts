@@ -15,43 +15,47 @@ function campaignThatFailsAt(bad: number) {
 }
 
 describe('./run sim', () => {
-  it('tells the seed and the story of the first history that fails, and how to see it again', () => {
+  it('tells the seed and the story of the first history that fails, and how to see it again', async () => {
     const lines: string[] = [];
-    const words = { histories: 10, seed: 5, verbose: false };
+    const words = { kind: 'tunnel' as const, histories: 10, seed: 5, verbose: false };
     const print = (line: string) => void lines.push(line);
-    assert.equal(runSimulator(words, campaignThatFailsAt(8), print), 1);
+    assert.equal(await runSimulator(words, campaignThatFailsAt(8), print), 1);
     assert.match(lines.join('\n'), /what happened in 8\n\nseed 8 failed: a packet twice\nagain: .*--seed 8 /);
   });
 
-  it('tells how many there were when none fails', () => {
+  it('tells how many there were when none fails', async () => {
     const lines: string[] = [];
-    const words = { histories: 3, seed: 5, verbose: true };
+    const words = { kind: 'tunnel' as const, histories: 3, seed: 5, verbose: true };
     const print = (line: string) => void lines.push(line);
-    assert.equal(runSimulator(words, campaignThatFailsAt(8), print), 0);
+    assert.equal(await runSimulator(words, campaignThatFailsAt(8), print), 0);
     assert.equal(lines[0], 'what happened in 5');
     assert.match(lines.at(-1) ?? '', /^3 histories with 30 packets/);
   });
 
   it('has defaults, and refuses words that it does not know', () => {
-    assert.deepEqual(readWords([]), { histories: 2_000, seed: 1, verbose: false });
+    assert.deepEqual(readWords([]), { kind: 'tunnel' as const, histories: 2_000, seed: 1, verbose: false });
+    assert.deepEqual(readWords(['--failover']), { kind: 'failover', histories: 20, seed: 1, verbose: false });
+    assert.equal(readWords(['--failover', '--plain'])?.kind, 'plain');
     assert.deepEqual(readWords(['--histories', '7', '--seed', '9', '--verbose']), {
+      kind: 'tunnel',
       histories: 7,
       seed: 9,
       verbose: true,
     });
-    for (const wrong of [['--histories', '0'], ['--seed', 'x'], ['--seed', '-1'], ['more']]) {
+    for (const wrong of [['--histories', '0'], ['--seed', 'x'], ['--seed', '-1'], ['--plain'], ['more']]) {
       assert.equal(readWords(wrong), undefined, wrong.join(' '));
     }
   });
 });
 
 describe('histories in a test', () => {
-  it('fail it with seed and story', () => {
+  it('fail it with seed and story', async () => {
     const play = () => expectHistories([1, 2, 3], () => {}, campaignThatFailsAt(2));
-    assert.throws(play, /what happened in 2\n\nseed 2 failed: a packet twice/);
+    await assert.rejects(play, /what happened in 2\n\nseed 2 failed: a packet twice/);
   });
 
   it('are read from the file of kept seeds, without its comments', () => {
-    assert.ok(keptSeeds().every((seed) => Number.isSafeInteger(seed)));
+    for (const kind of ['tunnel', 'failover', 'plain'] as const)
+      assert.ok(keptSeeds(kind).every((seed) => Number.isSafeInteger(seed)));
   });
 });

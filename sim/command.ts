@@ -5,39 +5,48 @@
  * undefined for wrong words.
  */
 import { parseArgs } from 'node:util';
-import type { Campaign } from './campaign.ts';
-import { failureText } from './expect-histories.ts';
+import { failureText, type HistoryKind, type PlayedCampaign } from './expect-histories.ts';
 
-export const usage = `usage: ./run sim [--histories N] [--seed S] [--verbose]
+export const usage = `usage: ./run sim [--failover [--plain]] [--histories N] [--seed S] [--verbose]
 
 Plays random histories of two tunnel ends over links that fail, in virtual time.
 
-  --histories N    how many (default 2000)
+  --failover       half an hour each of a whole gateway whose links flap
+  --plain          and no tunnel: plain traffic only
+  --histories N    how many (default 2000, with --failover 20)
   --seed S         the first history's seed; the others follow (default 1)
   --verbose        tell what happens in each
 `;
 
-export type Words = { readonly histories: number; readonly seed: number; readonly verbose: boolean };
+export type Words = {
+  readonly kind: HistoryKind;
+  readonly histories: number;
+  readonly seed: number;
+  readonly verbose: boolean;
+};
+
+const HISTORIES = 2_000;
+const FAILOVER_HISTORIES = 20;
 
 /** Between two lines of progress (ms). */
 const PROGRESS = 5_000;
 
-export function runSimulator(
-  { histories, seed: first, verbose }: Words,
-  campaign: Pick<Campaign, 'play' | 'tell'>,
+export async function runSimulator(
+  { histories, seed: first, verbose, kind }: Words,
+  campaign: Pick<PlayedCampaign, 'play' | 'tell'>,
   print: (line: string) => void,
-): number {
+): Promise<number> {
   const begin = performance.now();
   let shownAt = begin;
   let packets = 0;
   for (let seed = first; seed < first + histories; seed++) {
-    const outcome = campaign.play(seed);
+    const outcome = await campaign.play(seed);
     packets += outcome.packets;
     if (outcome.wrong !== undefined) {
-      print(failureText(seed, outcome.wrong, campaign.tell(seed)));
+      print(failureText(seed, outcome.wrong, await campaign.tell(seed), kind));
       return 1;
     }
-    if (verbose) print(campaign.tell(seed).join('\n'));
+    if (verbose) print((await campaign.tell(seed)).join('\n'));
     if (performance.now() - shownAt < PROGRESS) continue;
     shownAt = performance.now();
     print(`${seed - first + 1} of ${histories} histories`);
@@ -53,15 +62,20 @@ export function readWords(words: readonly string[]): Words | undefined {
     const { values } = parseArgs({
       args: [...words],
       options: {
-        histories: { type: 'string', default: '2000' },
+        failover: { type: 'boolean', default: false },
+        plain: { type: 'boolean', default: false },
+        histories: { type: 'string' },
         seed: { type: 'string', default: '1' },
         verbose: { type: 'boolean', default: false },
       },
     });
-    const histories = Number(values.histories);
+    const { failover, plain, verbose } = values;
+    const kind = failover ? (plain ? 'plain' : 'failover') : 'tunnel';
+    const histories = Number(values.histories ?? (failover ? FAILOVER_HISTORIES : HISTORIES));
     const seed = Number(values.seed);
-    const sensible = Number.isSafeInteger(histories) && histories >= 1 && Number.isSafeInteger(seed);
-    return sensible && seed >= 0 ? { histories, seed, verbose: values.verbose } : undefined;
+    const sensible =
+      (failover || !plain) && Number.isSafeInteger(histories) && histories >= 1 && Number.isSafeInteger(seed);
+    return sensible && seed >= 0 ? { kind, histories, seed, verbose } : undefined;
   } catch {
     return undefined;
   }

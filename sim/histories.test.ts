@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { Campaign } from './campaign.ts';
 import { expectHistories, keptSeeds, needsRoot, seedsFrom } from './expect-histories.ts';
 
-test('histories that showed something once end as they must', needsRoot, (context) => {
+test('histories that showed something once end as they must', needsRoot, async (context) => {
   const seeds = keptSeeds();
   assert.ok(seeds.length > 0);
-  expectHistories(seeds, (text) => context.diagnostic(text));
+  await expectHistories(seeds, (text) => context.diagnostic(text));
 });
 
 test('a seed always gives the same history, whatever its workers served before', needsRoot, () => {
@@ -19,6 +19,6 @@ test('a seed always gives the same history, whatever its workers served before',
   assert.ok(new Set(first.map(({ digest }) => digest)).size === seeds.length);
 });
 
-test('five hundred random histories end as they must', needsRoot, (context) => {
-  expectHistories(seedsFrom(1, 500), (text) => context.diagnostic(text));
+test('five hundred random histories end as they must', needsRoot, async (context) => {
+  await expectHistories(seedsFrom(1, 500), (text) => context.diagnostic(text));
 });
