@@ -61,6 +61,8 @@ export type FailoverHistory = {
   readonly dialling: Dialling;
   /** So many of the changes of the kernel's network fail. */
   readonly refusalPercent: number;
+  /** Behind the gateway, each with one connection to the internet. */
+  readonly clients: number;
   /** In the order of their beginnings. */
   readonly troubles: readonly TimedTrouble[];
   readonly healedAt: number;
@@ -70,6 +72,7 @@ export type FailoverHistory = {
 const MILLI = 1_000;
 const SECOND = 1_000_000;
 const TROUBLES_BEGIN = 20 * SECOND;
+const CLIENTS = 4;
 export const HALF_HOUR = 1_800 * SECOND;
 
 export function failoverHistoryOf(seed: number, healedAt = HALF_HOUR): FailoverHistory {
@@ -92,6 +95,7 @@ export function failoverHistoryOf(seed: number, healedAt = HALF_HOUR): FailoverH
       failsPercent: draw.of([0, 0, 20, 50]),
     },
     refusalPercent: draw.of([0, 0, 0, 5]),
+    clients: CLIENTS,
     troubles: troubles.toSorted((one, other) => one.begins - other.begins),
     healedAt,
     clocksAhead: { a: clockAhead(draw, healedAt), b: clockAhead(draw, healedAt) },

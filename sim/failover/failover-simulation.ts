@@ -8,23 +8,17 @@
  */
 import type { InternetConfig } from '../../src/config/index.ts';
 import { Draw } from '../draw.ts';
-import { endNames, type Flow } from '../inner-packets.ts';
-import { Invariants } from '../invariants.ts';
-import { Ledger } from '../ledger.ts';
-import { Operator } from '../operator.ts';
 import { type Ends, Restless } from '../tunnel-end.ts';
-import { TunnelPair } from '../tunnel-pair.ts';
 import { VirtualNetwork } from '../virtual-network.ts';
 import { AccessLines } from './access-lines.ts';
 import { failoverConfig } from './failover-config.ts';
 import type { FailoverHistory } from './failover-history.ts';
 import { FailoverWatch } from './failover-watch.ts';
-import { InsideConnection } from './inside-connection.ts';
+import { InsideTraffic } from './inside-traffic.ts';
 import { Journey } from './journey.ts';
 import { PlainClient } from './plain-client.ts';
 import type { Protection } from './protections.ts';
 import { SiteGateway } from './site-gateway.ts';
-import { TunnelSide } from './tunnel-side.ts';
 import { VirtualKernel } from './virtual-kernel.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -48,15 +42,6 @@ export type FailoverOptions = {
 };
 
 const SECOND = 1_000_000;
-const CLIENTS = 4;
-/** The second sends in bursts, as a transfer does; the third the other way. */
-const connections = [
-  { from: 'a', burst: 1, everyMillis: 1_000, payload: 300 },
-  { from: 'a', burst: 24, everyMillis: 60_000, payload: 1_000 },
-  { from: 'b', burst: 1, everyMillis: 2_300, payload: 600 },
-] as const;
-/** A path is found to be dead within a second, one that is sound again is in use within some; a repetition of TCP follows. */
-const STALL = 5 * SECOND;
 /** TCP repeats after a minute at the latest; then the server's refusal, and the new connection. */
 const ANSWER = 66 * SECOND;
 /** A dial that is under way ends, a link on demand is held, and found to be spared. */
@@ -80,10 +65,8 @@ class FailoverSimulation {
   readonly #kernel = new VirtualKernel();
   readonly #watch: FailoverWatch;
   readonly #gateway: SiteGateway;
-  readonly #tunnel: TunnelSide | undefined;
-  readonly #pair: TunnelPair | undefined;
-  readonly #invariants: Invariants | undefined;
-  readonly #connections: readonly InsideConnection[];
+  /** undefined: plain traffic only. */
+  readonly #inside: InsideTraffic | undefined;
   readonly #clients: readonly PlainClient[];
   #wrong: string | undefined;
   #isOver = false;
@@ -103,19 +86,17 @@ class FailoverSimulation {
     this.#watch = new FailoverWatch({ time, config, internet, lines, kernel, say });
     const journey = new Journey(this.#network, time);
     const { ends, without } = options;
-    this.#connections = ends === undefined ? [] : this.#openConnections();
-    const opened = ends && this.#openTunnel(ends, conditions);
-    this.#tunnel = opened?.tunnel;
-    this.#pair = opened?.pair;
-    this.#invariants = opened?.invariants;
+    const onlyLink = without === 'secondPath' ? 0 : undefined;
+    this.#inside = ends && new InsideTraffic({ ends, network: this.#network, time, history, say, onlyLink });
+    const tunnel = this.#inside?.tunnel;
     const witness = this.#watch;
     this.#gateway = new SiteGateway({
-      ...{ time, draw, history, config, kernel, lines, journey, tunnel: this.#tunnel, witness, say, without },
+      ...{ time, draw, history, config, kernel, lines, journey, tunnel, witness, say, without },
     });
     let id = 0;
     const parts = { time, draw, kernel, lines, journey, nextId: () => id++ };
     this.#clients = Array.from(
-      { length: CLIENTS },
+      { length: history.clients },
       (_, index) => new PlainClient(parts, 8_000 + 230 * index),
     );
   }
@@ -124,54 +105,25 @@ class FailoverSimulation {
     try {
       this.#begin();
       while (!this.#isOver && this.#wrong === undefined) {
-        this.#step();
         if (this.#time.hasWoken()) await everyPromise();
+        this.#step();
       }
     } catch (error) {
       if (!(error instanceof Restless)) throw error;
       this.#wrong ??= error.message;
     }
-    this.#wrong ??= this.#invariants?.atTheEnd(Number.POSITIVE_INFINITY);
-    for (const name of endNames) this.#options.ends?.[name].finish();
+    this.#wrong ??= this.#inside?.atTheEnd();
+    this.#inside?.finish();
+    return this.#outcome();
+  }
+
+  #outcome(): FailoverOutcome {
     const { changes, ...counts } = this.#watch.counts;
     this.#say(`${changes} changes, ${JSON.stringify(counts)}; ${this.#wrong ?? 'all as it must be'}`);
-    const packets = this.#connections.reduce((sum, { received }) => sum + received, 0);
+    const packets = this.#inside?.received ?? 0;
     const { datagrams } = this.#network;
-    const digest = (this.#invariants?.digest ?? 0) + 31 * changes + this.#watch.movedAt;
+    const digest = (this.#inside?.digest ?? 0) + 31 * changes + this.#watch.movedAt;
     return { wrong: this.#wrong, at: this.#time.now, changes, packets, datagrams, digest };
-  }
-
-  #openConnections(): InsideConnection[] {
-    const offer = (flow: Flow) => {
-      this.#wrong ??= this.#pair?.offer(flow);
-    };
-    return connections.map((plan, index) => new InsideConnection(index, plan, this.#time, offer));
-  }
-
-  #openTunnel(ends: Ends, links: FailoverHistory['links'][number]['condition'][]) {
-    const history = this.#history;
-    const flows = this.#connections.flatMap(({ data, acknowledgements }) => [data, acknowledgements]);
-    const told = (flow: Flow, number: number) =>
-      // After the end has come to rest.
-      void this.#time.after(0, () => this.#connections[flow.id >> 1]?.delivered(flow, number));
-    const ledger = new Ledger(flows, told);
-    const plan = { links, schedule: 'arrival', mode: 'spread', quiet: false } as const;
-    const invariants = new Invariants(ends, plan, ledger);
-    const say = (text: string) => this.#say(text);
-    const pair = new TunnelPair({ ends, network: this.#network, invariants, ledger, say });
-    const operator = new Operator(ends, this.#network, links.length);
-    pair.now = 0;
-    operator.begin({
-      ...plan,
-      mtus: links.map(() => 65_536),
-      keepaliveMillis: history.settings.keepaliveMillis,
-      finishChecksums: false,
-      aggfrag: true,
-      clocksAhead: history.clocksAhead,
-    });
-    const tunnel = new TunnelSide(ends, operator, history.links);
-    tunnel.begin(this.#options.without === 'secondPath' ? 0 : undefined);
-    return { tunnel, pair, invariants };
   }
 
   #begin(): void {
@@ -187,19 +139,20 @@ class FailoverSimulation {
         lines.end(link, trouble, time.now);
       });
     }
-    for (const [index, connection] of this.#connections.entries()) connection.start(6_000 + 170 * index);
+    this.#inside?.start();
     this.#gateway.start();
     time.at(this.#history.healedAt, () => this.#watchReturn());
   }
 
   #step(): void {
     const time = this.#time;
-    time.now = Math.max(time.now, Math.min(time.nextAt, this.#pair?.nextAt ?? Number.POSITIVE_INFINITY));
-    if (this.#pair !== undefined) this.#pair.now = time.now;
+    const next = Math.min(time.nextAt, this.#inside?.nextAt ?? Number.POSITIVE_INFINITY);
+    time.now = Math.max(time.now, next);
+    if (this.#inside !== undefined) this.#inside.now = time.now;
     time.run();
-    this.#wrong ??= this.#pair?.settle() ?? this.#pair?.deliver() ?? this.#invariants?.afterStep(time.now);
     this.#watch.afterStep();
-    this.#wrong ??= this.#watch.wrong ?? this.#stalled();
+    const inside = this.#inside?.step(this.#lines.anySoundSince);
+    this.#wrong ??= inside ?? this.#watch.wrong ?? this.#unanswered();
   }
 
   /** Every so often after the healing. */
@@ -215,8 +168,8 @@ class FailoverSimulation {
   }
 
   #watchRest(returnedAt: number): void {
-    for (const connection of this.#connections) connection.stop();
-    const isWaiting = this.#connections.some(({ isComplete }) => !isComplete);
+    this.#inside?.stop();
+    const isWaiting = this.#inside?.isComplete === false;
     const isUnanswered = this.#clients.some(({ answeredAt }) => answeredAt < returnedAt);
     if (!isWaiting && !isUnanswered) {
       this.#isOver = true;
@@ -235,31 +188,21 @@ class FailoverSimulation {
     if (carriers !== wanted.toSorted().join() || plain.hasCanary)
       return `plain traffic is on ${carriers}${plain.hasCanary ? ' in part' : ''}`;
     if (demand.isBusy) return 'a link on demand is not hung up';
-    return this.#tunnel?.notUp();
+    return this.#inside?.tunnel.notUp();
   }
 
-  #stalled(): string | undefined {
-    const now = this.#time.now;
-    if (this.#connections.some(({ isDead }) => isDead)) return 'a connection inside the tunnel is dead';
-    const since = this.#lines.anySoundSince;
-    if (since === undefined) return undefined;
-    for (const { stalledSince, data } of this.#connections) {
-      // Pauses between repetitions have grown as long as the stall.
-      if (stalledSince === undefined) continue;
-      const waited = now - Math.max(since, stalledSince);
-      if (waited > STALL + Math.max(0, since - stalledSince))
-        return `connection ${data.id >> 1} inside the tunnel stalls for ${waited / SECOND} s with a sound link`;
-    }
-    return this.#unanswered();
-  }
-
+  /** A connection over a link that loses much may take long; over one that is sound it may not. */
   #unanswered(): string | undefined {
-    const [carrier] = this.#kernel.carriers;
-    const soundSince = carrier === undefined ? undefined : this.#lines.soundSince(carrier);
-    if (soundSince === undefined) return undefined;
-    const since = Math.max(soundSince, this.#watch.movedAt * 1000);
-    return this.#clients.some(({ answeredAt }) => this.#time.now - Math.max(answeredAt, since) > ANSWER)
-      ? 'a plain connection is answered no more, and what carries is sound'
+    const isLate = ({ id, answeredAt }: PlainClient) => {
+      const link = this.#kernel.linkOf(id) ?? this.#kernel.carriers[0];
+      const soundSince = link === undefined ? undefined : this.#lines.soundSince(link);
+      if (soundSince === undefined) return false;
+      const { movedAt, cutAt } = this.#watch;
+      const since = Math.max(soundSince, answeredAt, 1000 * Math.max(movedAt, cutAt));
+      return this.#time.now - since > ANSWER;
+    };
+    return this.#clients.some(isLate)
+      ? 'a plain connection over a sound link is answered no more'
       : undefined;
   }
 

@@ -1,8 +1,7 @@
 /**
  * What must hold of a gateway whose links flap, whatever happens: after every step, and of every change.
  *
- * - At most the permitted changes: one for the better in each `hold`, to links that were good for it; one for the worse for each failure of
- *   a link that carried. A link that was down is held back by its damped hold, and so fails no more often than that permits.
+ * - At most the permitted changes (`change-watch.ts`). A link that was down is held back by its damped hold, and so fails no more often than that permits.
  * - Plain traffic is not on a dead link while another is known to work, or would be known by its probe, for longer than silence takes to be noticed and a change to be made.
  * - No connection stays pinned to a link that is known to be dead, or to an address that is gone, for longer than a change takes.
  * - Connections are cut off only where they cannot live: on links that are known to be dead, from an address that is gone, on a link that is hung up.
@@ -10,10 +9,12 @@
  * Contract: pure but for reading lines and kernel. `wrong` is what was wrong first. Source: docs/failover.md, docs/link-probes.md.
  */
 import type { Config, InternetConfig, ProbeConfig } from '../../src/config/index.ts';
-import { type Grade, type Grades, isAlive, type Move } from '../../src/internet/internet.ts';
+import type { Grades, Move } from '../../src/internet/internet.ts';
 import type { VerdictChange } from '../../src/link/link-verdict.ts';
 import type { AccessLines } from './access-lines.ts';
+import { ChangeWatch } from './change-watch.ts';
 import { DampingModel } from './damping-model.ts';
+import { earlier, KnownLinks, mayLive } from './known-links.ts';
 import type { CutReason } from './plain-side.ts';
 import type { GatewayWitness } from './site-gateway.ts';
 import type { Tracked, VirtualKernel } from './virtual-kernel.ts';
@@ -25,8 +26,6 @@ const CHANGE_MILLIS = 400;
 const NEWS_MILLIS = 1_000;
 /** A change that failed is made again after so long. */
 const RETRY_MILLIS = 2_000 + NEWS_MILLIS;
-/** Timers are rounded. */
-const ROUNDING_MILLIS = 2;
 
 export type WatchParts = {
   readonly time: VirtualTime;
@@ -38,78 +37,49 @@ export type WatchParts = {
 };
 
 /** Times are milliseconds. */
-type Known = {
-  grade: Grade;
-  aliveSince: number | undefined;
-  deadSince: number | undefined;
-  goodSince: number | undefined;
-};
-
 export class FailoverWatch implements GatewayWitness {
   wrong: string | undefined;
   readonly #parts: WatchParts;
-  readonly #known: Known[];
+  readonly #known: KnownLinks;
+  readonly #changes: ChangeWatch;
   readonly #damping: readonly DampingModel[];
   readonly #staleSince = new Map<number, number>();
-  #carriers: readonly string[] = [];
-  #movedAt = Number.NEGATIVE_INFINITY;
   #excusedUntil = 0;
-  #changes = 0;
-  #better = 0;
-  #failed = 0;
-  #failures = 0;
   #cuts = 0;
+  #cutAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
-    this.#known = parts.config.links.map(() => {
-      return { grade: 'gone', aliveSince: undefined, deadSince: undefined, goodSince: undefined };
-    });
-    this.#damping = parts.config.links.map(({ probe }) => new DampingModel(probe as ProbeConfig));
+    const { links } = parts.config;
+    this.#known = new KnownLinks(links.map(({ name }) => name));
+    this.#changes = new ChangeWatch(parts.internet, this.#known);
+    this.#damping = links.map(({ probe }) => new DampingModel(probe as ProbeConfig));
   }
 
-  /** Changes in all, for the better, for the worse; connections that were cut off. */
+  /** Changes in all, for the better, for the worse; connections that were cut off; failures of each link. */
   get counts() {
-    const { length } = this.#damping;
-    const downs = Array.from({ length }, (_, link) => this.#damping[link]?.count ?? 0);
-    return { changes: this.#changes, better: this.#better, failed: this.#failed, cuts: this.#cuts, downs };
+    const { changes, better, failed } = this.#changes;
+    return { changes, better, failed, cuts: this.#cuts, downs: this.#damping.map(({ count }) => count) };
+  }
+
+  /** When connections had to be made anew last. */
+  get cutAt(): number {
+    return this.#cutAt;
   }
 
   get movedAt(): number {
-    return this.#movedAt;
+    return this.#changes.movedAt;
   }
 
-  graded = (grades: Grades): void => {
-    const now = this.#now;
-    this.#parts.config.links.forEach(({ name }, link) => {
-      const known = this.#known[link] as Known;
-      const grade = grades[name] ?? 'gone';
-      if (this.#carriers.includes(name) && life(grade) < life(known.grade)) this.#failures++;
-      this.#known[link] = {
-        grade,
-        aliveSince: isAlive(grade) ? (known.aliveSince ?? now) : undefined,
-        deadSince: life(grade) < 2 ? (known.deadSince ?? now) : undefined,
-        goodSince: grade === 'good' ? (known.goodSince ?? now) : undefined,
-      };
-    });
-  };
+  graded = (grades: Grades): void => this.#changes.worse(this.#known.look(grades, this.#now));
 
   moved = (move: Move): void => {
-    const [before, after] = [move.before, move.carriers].map((some) => some.map(({ link }) => link).join());
-    const canary = move.canary?.map(({ link }) => link).join();
-    this.#parts.say(
-      `moved (${move.reason}): ${before} → ${after}${canary === undefined ? '' : `, first ${canary}`}`,
+    const [before, after, canary] = [move.before, move.carriers, move.canary ?? []].map((some) =>
+      some.map(({ link }) => link).join(),
     );
-    if (move.canary !== undefined || move.reason === 'canaryFailed') return;
-    this.#changes++;
-    if (move.reason === 'better' || move.reason === 'joined') this.#forTheBetter(move);
-    if (move.reason === 'failed') this.#failed++;
-    this.#carriers = move.carriers.map(({ link }) => link);
-    this.#movedAt = this.#now;
-    if (this.#failed > this.#failures)
-      this.#isWrong(`${this.#failed} changes for ${this.#failures} failures of what carried`);
-    // Better than one that is not there; it has failed already.
-    this.#failures += this.#carriers.filter((name) => life(this.#of(name).grade) < 2).length;
+    const first = canary === '' ? '' : `, first ${canary}`;
+    this.#parts.say(`moved (${move.reason}): ${before} → ${after}${first}`);
+    this.#isWrong(this.#changes.moved(move, this.#now));
   };
 
   failed = (step: string): void => {
@@ -119,11 +89,12 @@ export class FailoverWatch implements GatewayWitness {
 
   cut = (link: number, why: CutReason, gone: readonly Tracked[]): void => {
     this.#cuts += gone.length;
+    if (gone.length > 0) this.#cutAt = this.#now;
     const { config, lines } = this.#parts;
     const name = config.links[link]?.name ?? '';
     if (gone.length > 0) this.#parts.say(`${gone.length} connections over ${name} cut off (${why})`);
-    const { grade } = this.#known[link] as Known;
-    if (why === 'dead' && life(grade) === 2)
+    const { grade } = this.#known.at(link);
+    if (why === 'dead' && mayLive(grade))
       this.#isWrong(`connections over ${name}, which is ${grade}, were cut off`);
     const living = gone.filter(({ address }) => lines.address(link) === address);
     if (why === 'stale' && living.length > 0)
@@ -175,30 +146,11 @@ export class FailoverWatch implements GatewayWitness {
     );
   }
 
-  #forTheBetter({ reason, carriers, before }: Move): void {
-    const { holdMillis } = this.#parts.internet;
-    const now = this.#now;
-    this.#better++;
-    const permitted = 1 + Math.floor(now / holdMillis);
-    if (this.#better > permitted)
-      this.#isWrong(`${this.#better} changes for the better, permitted ${permitted}`);
-    if (now - this.#movedAt < holdMillis - ROUNDING_MILLIS)
-      this.#isWrong(
-        `changed (${reason}) ${now - this.#movedAt} ms after the last change, hold is ${holdMillis} ms`,
-      );
-    for (const { link } of carriers) {
-      if (before.some((carrier) => carrier.link === link)) continue;
-      const good = now - (this.#of(link).goodSince ?? now);
-      if (good < holdMillis - ROUNDING_MILLIS)
-        this.#isWrong(`changed to ${link}, good for ${good} ms, hold is ${holdMillis} ms`);
-    }
-  }
-
   #judgeCarrier(link: number): void {
     const { lines, config } = this.#parts;
-    const works = this.#anotherWorksSince(link);
+    const works = this.#known.anotherWorksSince(link);
     const { name, probe } = config.links[link] as Config['links'][number];
-    const known = this.#waited(works, this.#known[link]?.deadSince);
+    const known = this.#waited(works, this.#known.at(link).deadSince);
     if (known > CHANGE_MILLIS) this.#isWrong(`plain traffic is on ${name}, known to be dead for ${known} ms`);
     const truth = lines.deadSince(link);
     if (truth === undefined) return;
@@ -210,7 +162,7 @@ export class FailoverWatch implements GatewayWitness {
   #judgeConnection({ id, link, address }: Tracked): void {
     const { lines, config } = this.#parts;
     const name = config.links[link]?.name;
-    const dead = this.#waited(this.#anotherWorksSince(link), this.#known[link]?.deadSince);
+    const dead = this.#waited(this.#known.anotherWorksSince(link), this.#known.at(link).deadSince);
     if (dead > CHANGE_MILLIS)
       this.#isWrong(`a connection is stuck on ${name}, known to be dead for ${dead} ms`);
     const present = lines.address(link);
@@ -220,16 +172,6 @@ export class FailoverWatch implements GatewayWitness {
     const stale = this.#waited(staleSince, staleSince);
     if (stale > NEWS_MILLIS + 2 * CHANGE_MILLIS)
       this.#isWrong(`a connection over ${name} is stuck to ${address}, gone for ${stale} ms`);
-  }
-
-  /** Since when another of the links for plain traffic is known to work. */
-  #anotherWorksSince(link: number): number | undefined {
-    let first: number | undefined;
-    for (let index = 0; index < this.#known.length; index++) {
-      const since = this.#known[index]?.aliveSince;
-      if (index !== link && since !== undefined) first = Math.min(first ?? since, since);
-    }
-    return first;
   }
 
   /** Since when another one that needs no dialling is sound in truth, and must have been found so, whatever it was held back for. */
@@ -255,27 +197,13 @@ export class FailoverWatch implements GatewayWitness {
       : this.#now - Math.max(one, other, this.#excusedUntil);
   }
 
-  #of(name: string): Known {
-    return this.#known[this.#parts.config.links.findIndex((link) => link.name === name)] as Known;
-  }
-
-  #isWrong(text: string): void {
+  #isWrong(text: string | undefined): void {
     this.wrong ??= text;
   }
 
   get #now(): number {
     return this.#parts.time.millis;
   }
-}
-
-function earlier(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
-}
-
-/** Two steps down: it fails, and it goes. */
-function life(grade: Grade): number {
-  if (grade === 'down') return 1;
-  return grade === 'gone' ? 0 : 2;
 }
 
 function roundMillis({ count, everyMillis, timeoutMillis, intervalMillis }: ProbeConfig): number {

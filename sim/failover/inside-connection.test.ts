@@ -5,14 +5,15 @@ import { GIVE_UP, InsideConnection } from './inside-connection.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /** A connection over a line that loses what the test says, and takes 10 ms. */
-function stage(loses: (flow: Flow, number: number) => boolean) {
+function stage(loses: (flow: Flow, number: number) => boolean, copies = 1) {
   const time = new VirtualTime();
   const sent = new Map<number, number>();
   const plan = { from: 'a', burst: 5, everyMillis: 100, payload: 100 } as const;
   const connection: InsideConnection = new InsideConnection(0, plan, time, (flow) => {
     const number = sent.get(flow.id) ?? 0;
     sent.set(flow.id, number + 1);
-    if (!loses(flow, number)) time.after(10, () => connection.delivered(flow, number));
+    if (loses(flow, number)) return;
+    for (let copy = 0; copy < copies; copy++) time.after(10 + copy, () => connection.delivered(flow, number));
   });
   const run = (micros: number) => {
     const until = time.now + micros;
@@ -26,6 +27,16 @@ function stage(loses: (flow: Flow, number: number) => boolean) {
 }
 
 describe('a connection inside the tunnel', () => {
+  it('sends nothing but what was written, also when everything comes twice', () => {
+    const { connection, run } = stage(() => false, 2);
+    connection.start(0);
+    run(2_000_000);
+    connection.stop();
+    run(1_000_000);
+    assert.equal(connection.received, connection.written);
+    assert.ok(connection.isComplete);
+  });
+
   it('brings everything over, also over a line that loses a tenth each way', () => {
     let chance = 7;
     const { connection, run } = stage(() => {

@@ -74,7 +74,7 @@ export class InsideConnection {
   }
 
   get isComplete(): boolean {
-    return this.#acknowledged === this.written;
+    return this.#acknowledged === this.written && this.#received === this.written;
   }
 
   get received(): number {
@@ -137,7 +137,7 @@ export class InsideConnection {
   }
 
   #heard(next: number): void {
-    if (next < this.#acknowledged) return;
+    if (next < this.#acknowledged || this.#acknowledged === this.#sent) return;
     if (next === this.#acknowledged) {
       if (++this.#equal === EQUAL_ACKNOWLEDGEMENTS && this.#recovering <= next) this.#repeat();
       return;

@@ -47,6 +47,11 @@ export class PlainClient {
     this.#timer = parts.time.after(beginsMillis, () => this.#send());
   }
 
+  /** Of its present connection. */
+  get id(): number {
+    return this.#id;
+  }
+
   #open(): void {
     this.#parts.kernel.forget(this.#id);
     this.#id = this.#parts.nextId();

@@ -45,6 +45,9 @@ function favouring(without: Protection, { settings }: FailoverHistory): Partial<
     // A share that returns first without the hold is found to be on a dead link before it is found to be early.
     case 'hold':
       return { settings: { ...settings, canary: undefined } };
+    // One of them has to try just between the cut and the new rules.
+    case 'cutAfterRules':
+      return { clients: 40 };
     default:
       return {};
   }

@@ -6,6 +6,7 @@
  */
 import type { PathStatus } from '../../src/api/status.ts';
 import type { UsableFamily } from '../../src/gateway/links.ts';
+import type { Change } from '../history.ts';
 import type { Operator } from '../operator.ts';
 import type { Ends } from '../tunnel-end.ts';
 import type { FailoverLink } from './failover-history.ts';
@@ -18,8 +19,12 @@ export class TunnelSide {
   readonly #laid: Set<number>;
   readonly #addresses: (string | undefined)[];
 
-  constructor(ends: Ends, operator: Operator, links: readonly FailoverLink[]) {
+  readonly #collect: () => void;
+
+  /** @param collect takes what the ends have sent: a socket that is opened again forgets it */
+  constructor(ends: Ends, operator: Operator, links: readonly FailoverLink[], collect: () => void) {
     this.#ends = ends;
+    this.#collect = collect;
     this.#operator = operator;
     this.#links = links;
     this.#laid = new Set(links.keys());
@@ -29,7 +34,7 @@ export class TunnelSide {
   /** After the tunnel was built over all links. @param only the link over which paths are wanted */
   begin(only?: number): void {
     this.#links.forEach(({ isOnDemand }, link) => {
-      this.#operator.apply({ kind: 'closeSocket', link, end: 'a' });
+      this.#apply({ kind: 'closeSocket', link, end: 'a' });
       if (isOnDemand || (only !== undefined && only !== link)) this.#take(link);
     });
   }
@@ -39,11 +44,11 @@ export class TunnelSide {
       const address = families.find(({ linkIndex }) => linkIndex === link)?.address.text;
       if (address === this.#addresses[link]) return;
       this.#addresses[link] = address;
-      this.#operator.apply({ kind: 'closeSocket', link, end: 'a' });
+      this.#apply({ kind: 'closeSocket', link, end: 'a' });
       if (address === undefined) return;
-      this.#operator.apply({ kind: 'openSocket', link, end: 'a' });
+      this.#apply({ kind: 'openSocket', link, end: 'a' });
       if (!isOnDemand) return;
-      this.#operator.apply({ kind: 'addPath', link });
+      this.#apply({ kind: 'addPath', link });
       this.#laid.add(link);
     });
   }
@@ -78,7 +83,13 @@ export class TunnelSide {
   }
 
   #take(link: number): void {
-    this.#operator.apply({ kind: 'removePath', link });
+    this.#apply({ kind: 'removePath', link });
     this.#laid.delete(link);
+  }
+
+  #apply(change: Change): void {
+    this.#collect();
+    this.#operator.apply(change);
+    this.#collect();
   }
 }

@@ -23,6 +23,11 @@ export class VirtualKernel {
     return this.#tracked.values();
   }
 
+  /** Which the connection is pinned to; undefined: none yet, or it was cut off. */
+  linkOf(id: number): number | undefined {
+    return this.#tracked.get(id)?.link;
+  }
+
   apply(desired: DesiredState): void {
     this.#standing = desired;
   }
