@@ -27,7 +27,7 @@ export type FailoverOutcome = {
   readonly wrong: string | undefined;
   /** When the history ended (µs). */
   readonly at: number;
-  /** Changes of what carries plain traffic; segments that came through connections inside the tunnel. */
+  /** Changes of what carries plain traffic; answers to plain clients, and segments that came through the tunnel. */
   readonly changes: number;
   readonly packets: number;
   readonly datagrams: number;
@@ -120,7 +120,8 @@ class FailoverSimulation {
   #outcome(): FailoverOutcome {
     const { changes, ...counts } = this.#watch.counts;
     this.#say(`${changes} changes, ${JSON.stringify(counts)}; ${this.#wrong ?? 'all as it must be'}`);
-    const packets = this.#inside?.received ?? 0;
+    const answers = this.#clients.reduce((sum, client) => sum + client.answers, 0);
+    const packets = answers + (this.#inside?.received ?? 0);
     const { datagrams } = this.#network;
     const digest = (this.#inside?.digest ?? 0) + 31 * changes + this.#watch.movedAt;
     return { wrong: this.#wrong, at: this.#time.now, changes, packets, datagrams, digest };

@@ -33,6 +33,7 @@ const PACKET_BYTES = 120;
 export class PlainClient {
   /** When it was answered last (µs). */
   answeredAt = 0;
+  answers = 0;
   readonly #parts: ClientParts;
   #id: number;
   /** From which the server knows it; undefined: it is being opened. */
@@ -81,6 +82,7 @@ export class PlainClient {
     const { time } = this.#parts;
     this.#address = address;
     this.answeredAt = time.now;
+    this.answers++;
     this.#question++;
     time.cancel(this.#timer);
     this.#timer = time.after(ASK_MILLIS, () => {
