@@ -27,6 +27,7 @@ const patient = [
   'tcp-encapsulation',
   'alarms',
   'path-mtu',
+  'flapping',
   'behind-nat',
   'carries',
   'link-probes',
