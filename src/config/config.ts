@@ -125,7 +125,9 @@ export type ProbeTarget =
   | { readonly kind: 'tcp'; readonly place: Endpoint }
   | { readonly kind: 'dns'; readonly server: Endpoint; readonly name: string }
   | { readonly kind: 'http'; readonly place: Endpoint; readonly path: string }
-  | { readonly kind: 'neighbour' };
+  | { readonly kind: 'neighbour' }
+  /** What the tunnel itself knows of the link. */
+  | { readonly kind: 'tunnel'; readonly tunnel: string };
 
 export type OnDemandConfig = {
   readonly way: DialWay;

@@ -40,6 +40,7 @@ import {
   ownTargets,
   probeThresholds,
   sameTarget,
+  tunnelsOfTargets,
 } from './probe-checks.ts';
 import {
   carriesNothing,
@@ -85,6 +86,7 @@ export const crossChecks: readonly CrossCheck[] = [
   sameTarget,
   ownTargets,
   familiesOfTargets,
+  tunnelsOfTargets,
   answersOfCount,
   probeThresholds,
   secretsOfVersion,

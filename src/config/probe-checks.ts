@@ -8,17 +8,19 @@ import {
   FirstClaims,
   indexed,
   linksOf,
+  linksOfTunnel,
   type NamedLink,
 } from './draft-entries.ts';
 import type { Finding, SettingPath } from './mistake.ts';
 import { targetKinds } from './probe-section.ts';
+import { unknownName } from './wording.ts';
 
 type ProbeDraft = NonNullable<NamedLink['probe']>;
 type TargetDraft = NonNullable<NonNullable<ProbeDraft['targets']>[number]>;
 type Place = { readonly kind: string; readonly address: IpAddress; readonly port?: number };
 
 export const kindOfTarget: CrossCheck = {
-  rule: 'A target of a probe has exactly one of `icmp`, `tcp`, `dns` (with `name`), `http` and `neighbour`.',
+  rule: 'A target of a probe has exactly one of `icmp`, `tcp`, `dns` (with `name`), `http`, `neighbour` and `tunnel`.',
   check: (entries) =>
     targetsOf(entries, (target, path) => {
       const written = targetKinds.filter((kind) => Object.hasOwn(target, kind));
@@ -79,6 +81,29 @@ export const familiesOfTargets: CrossCheck = {
       );
     }),
 };
+
+export const tunnelsOfTargets: CrossCheck = {
+  rule: 'A tunnel that is a target of a probe exists, and uses the link.',
+  check: (entries) =>
+    probesOf(entries).flatMap((link) =>
+      indexed(link.probe.targets).flatMap(([index, { tunnel: name }]) => {
+        const message = name && strangeTunnel(entries, link.name, name);
+        return message ? [{ path: [...pathOf(link.name, index), 'tunnel'], message }] : [];
+      }),
+    ),
+};
+
+/** @returns what is wrong with it as a target of the link's probe */
+function strangeTunnel(entries: DraftEntries, link: string, name: string): string | undefined {
+  const tunnel = entries.tunnels.find((it) => it.name === name);
+  if (tunnel === undefined) {
+    const known = entries.tunnels.map((it) => it.name);
+    return unknownName(name, 'a tunnel', known);
+  }
+  const used = linksOfTunnel(entries, tunnel)?.map((it) => it.name);
+  if (used === undefined || used.includes(link)) return undefined;
+  return `is ${name}, which does not use link ${link} but ${used.join(', ')}, must be a tunnel over this link`;
+}
 
 export const answersOfCount: CrossCheck = {
   rule: 'Of a probe, `answers` is at most `count`.',
@@ -149,6 +174,7 @@ function placesOf({ icmp, tcp, dns, http }: TargetDraft): Place[] {
 
 function keyOf(target: TargetDraft): string | undefined {
   if (target.neighbour !== undefined) return 'neighbour';
+  if (target.tunnel !== undefined) return `tunnel ${target.tunnel}`;
   const [place] = placesOf(target);
   if (place === undefined) return undefined;
   return [place.kind, place.address.text, place.port, target.name, target.http?.path].join(' ');

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type Endpoint, parseEndpoint } from '../network/ip-address.ts';
 import { endpoint, isHost, linkAddress } from './address-fields.ts';
 import { listOf } from './list-fields.ts';
+import { givenName } from './name-fields.ts';
 import { duration, share, wholeNumber } from './quantity-fields.ts';
 import { choice, patternField, textField } from './text-field.ts';
 import { wrongValue } from './wording.ts';
@@ -14,7 +15,7 @@ import { wrongValue } from './wording.ts';
 /** Each costs packets in every round of every link. */
 const maximumTargets = 8;
 
-export const targetKinds = ['icmp', 'tcp', 'dns', 'http', 'neighbour'] as const;
+export const targetKinds = ['icmp', 'tcp', 'dns', 'http', 'neighbour', 'tunnel'] as const;
 
 /** What is asked for, and of whom. */
 export type HttpPlace = Endpoint & { readonly path: string };
@@ -52,8 +53,18 @@ const targetSchema = z.strictObject(
           "`next-hop`: the link's next hop is asked by ARP, or by neighbour discovery for IPv6. It proves the line to the " +
           'next device only; where the link has no next hop it counts for nothing.',
       }),
+    tunnel: givenName()
+      .optional()
+      .meta({
+        description:
+          'The name of a tunnel over this link. It answers while a path of the tunnel over the link carries, by what the tunnel ' +
+          'knows anyway: no packet is sent for it. While the tunnel has not been up, or its peer has left, it is not asked.',
+        allowed: 'the name of a tunnel that uses the link',
+      }),
   },
-  { error: (issue) => wrongValue(issue.input, 'a map with one of icmp, tcp, dns, http or neighbour') },
+  {
+    error: (issue) => wrongValue(issue.input, 'a map with one of icmp, tcp, dns, http, neighbour or tunnel'),
+  },
 );
 
 export const probeSchema = z.strictObject(
@@ -110,7 +121,7 @@ export const probeSchema = z.strictObject(
       .meta({
         description:
           'The link is degraded when more than this share of the questions of the last ten rounds was lost. Targets that ' +
-          'were silent all along and `neighbour` are not counted.',
+          'were silent all along, `neighbour` and `tunnel` are not counted.',
       }),
     'loss-below': share().prefault('5%').meta({
       description: 'It is no longer degraded by loss when less than this share was lost.',

@@ -58,7 +58,7 @@ test('every kind of target is read', () => {
       if (target.kind === 'icmp') return [target.kind, target.address.text];
       if (target.kind === 'dns')
         return [target.kind, target.server.address.text, target.server.port, target.name];
-      if (target.kind === 'neighbour') return [target.kind];
+      if (target.kind === 'neighbour' || target.kind === 'tunnel') return [target.kind];
       const path = target.kind === 'http' ? [target.path] : [];
       return [target.kind, target.place.address.text, target.place.port, ...path];
     }),
@@ -88,9 +88,12 @@ describe('what does not fit is told', () => {
   const cases: [string, string, string?][] = [
     [
       one('{ icmp: 192.0.2.1, tcp: "192.0.2.1:1" }'),
-      `${at}.targets[0]: has icmp and tcp, must have one of icmp, tcp, dns, http, neighbour`,
+      `${at}.targets[0]: has icmp and tcp, must have one of icmp, tcp, dns, http, neighbour, tunnel`,
     ],
-    [one('{}'), `${at}.targets[0]: has nobody to ask, must have one of icmp, tcp, dns, http, neighbour`],
+    [
+      one('{}'),
+      `${at}.targets[0]: has nobody to ask, must have one of icmp, tcp, dns, http, neighbour, tunnel`,
+    ],
     [
       one('{ dns: 192.0.2.1 }'),
       `${at}.targets[0]: has no name to ask the DNS server for, must have name beside dns`,
@@ -139,6 +142,7 @@ describe('what does not fit is told', () => {
       `${at}.delay-below: must be less than delay-above`,
     ],
     ['{ targets: [{ icmp: 192.0.2.1 }], hold: 10m }', `${at}.hold: must not be more than hold-most`],
+    [one('{ tunnel: Head }'), `${at}.targets[0].tunnel: is "Head", must be`],
     ['{ targets: [] }', `${at}.targets: is an empty list`],
     ['{}', `${at}.targets: is missing`],
   ];
@@ -173,5 +177,48 @@ test('other settings for a trial are read as in the configuration, and leave the
     ok: false,
     place: 'retries',
     message: 'retries is "many", must be a whole number from 0 to 100.',
+  });
+});
+
+describe('a tunnel as a target', () => {
+  const checked = (target: string, links = '') =>
+    checkConfig(
+      `gateway: { name: nantes, identity: /i.pem }
+links:
+  fibre: { interface: eth1, probe: { targets: [${target}] } }
+  lte: { interface: wwan0 }
+tunnels:
+  head:
+    peer: { fingerprint: "SHA256:${'A'.repeat(43)}", addresses: [198.51.100.1] }
+    address: [10.255.0.2/30]
+    networks: [10.1.0.0/16]${links}
+`,
+      'f',
+    );
+  const found = (target: string, links?: string) => {
+    const { ok, ...rest } = checked(target, links);
+    return ok ? [] : 'mistakes' in rest ? rest.mistakes.map(formatMistake) : [];
+  };
+
+  it('is read, over a link that it names or with all of them', () => {
+    for (const links of ['', '\n    links: [fibre]']) {
+      const { ok, ...rest } = checked('{ tunnel: head }', links);
+      assert.ok(ok && 'config' in rest, found('{ tunnel: head }', links).join('\n'));
+      assert.deepEqual(rest.config.links[0]?.probe?.targets, [{ kind: 'tunnel', tunnel: 'head' }]);
+    }
+  });
+
+  it('must exist, use the link, and be there once; each is told with its place', () => {
+    const at = 'links.fibre.probe.targets';
+    assert.deepEqual(found('{ tunnel: haed }'), [
+      `f:3:58 ${at}[0].tunnel: "haed" is not a tunnel (did you mean "head"?), allowed: head`,
+    ]);
+    assert.deepEqual(found('{ tunnel: head }', '\n    links: [lte]'), [
+      `f:3:58 ${at}[0].tunnel: is head, which does not use link fibre but lte, must be a tunnel over this link`,
+    ]);
+    assert.deepEqual(found('{ tunnel: head }, { tunnel: head }'), [
+      `f:3:66 ${at}[1]: is in the list already, allowed once`,
+    ]);
+    assert.equal(found('{ tunnel: head, icmp: 192.0.2.1 }').length, 1);
   });
 });

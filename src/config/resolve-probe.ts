@@ -31,7 +31,7 @@ export function resolveProbe(parsed: ParsedProbe): ProbeConfig {
 }
 
 /** One, as the checks have seen to it. */
-function resolveTarget({ icmp, tcp, dns, name, http }: ParsedTarget): ProbeTarget[] {
+function resolveTarget({ icmp, tcp, dns, name, http, tunnel }: ParsedTarget): ProbeTarget[] {
   if (icmp !== undefined) return [{ kind: 'icmp', address: icmp }];
   if (tcp !== undefined) return [{ kind: 'tcp', place: tcp }];
   if (dns !== undefined) return [{ kind: 'dns', server: dns, name: name ?? '' }];
@@ -39,5 +39,6 @@ function resolveTarget({ icmp, tcp, dns, name, http }: ParsedTarget): ProbeTarge
     const { path, ...place } = http;
     return [{ kind: 'http', place, path }];
   }
+  if (tunnel !== undefined) return [{ kind: 'tunnel', tunnel }];
   return [{ kind: 'neighbour' }];
 }

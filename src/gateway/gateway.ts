@@ -78,7 +78,8 @@ export class Gateway {
     this.#links = new Links(context.config.links, context.record);
     this.#sockets = new LinkSockets(context);
     const considerSoon = () => this.#considerSoon();
-    this.#probes = new LinkProbes(context, this.#links, considerSoon);
+    const pathsOf = (name: string) => this.#tunnels.find((tunnel) => tunnel.config.name === name)?.paths;
+    this.#probes = new LinkProbes(context, this.#links, considerSoon, pathsOf);
     this.#devices = new TunnelDevices(context.config.tunnels);
     this.#listeners = new ControlListeners(context, this.#tunnels);
     this.#journal = new NetworkJournal(context);

@@ -4,7 +4,7 @@
  * Contract: `adjust` takes the way that the link has now, or none. Failures are remembered when the way comes and goes, the
  * verdict is not: another address may be another line.
  */
-import type { LinkConfig, ProbeConfig } from '../config/index.ts';
+import type { LinkConfig, ProbeConfig, ProbeTarget } from '../config/index.ts';
 import { LinkVerdict, type VerdictChange, type VerdictStanding } from '../link/link-verdict.ts';
 import type { AskedTarget, ProbeRound } from '../link/probe-round.ts';
 import { addressOf, askedTargets, formatTarget } from '../link/probe-target.ts';
@@ -13,6 +13,7 @@ import { type Replay, replayRounds } from '../link/verdict-replay.ts';
 import type { ProbeWay } from '../linux/probe-socket.ts';
 import { monotonicMillis } from './context.ts';
 import { ProbeDriver } from './probe-driver.ts';
+import { TunnelProber, type TunnelSight } from './tunnel-prober.ts';
 
 /** For `link explain`; the journal has them all. */
 const KEPT_CHANGES = 20;
@@ -25,6 +26,8 @@ export type LinkProbeParts = {
   readonly peers: ReadonlySet<string>;
   /** Whether a target answers over other links; undefined where none asks it. */
   readonly elsewhere: (link: string, target: string) => 'answers' | 'silent' | undefined;
+  /** What a tunnel knows of its paths; undefined before there is one. */
+  readonly tunnel: (name: string) => TunnelSight | undefined;
   readonly changed: (link: LinkProbe, change: VerdictChange) => void;
   readonly roundFailed: (link: LinkProbe, round: ProbeRound, badRounds: number) => void;
 };
@@ -34,7 +37,7 @@ export class LinkProbe {
   /** Names of who is asked, in the order of a round's targets. */
   readonly targets: readonly string[];
   readonly #parts: LinkProbeParts;
-  readonly #addresses: readonly (string | undefined)[];
+  readonly #asked: readonly ProbeTarget[];
   readonly #verdict: LinkVerdict;
   readonly #history = new RoundHistory();
   #changes: VerdictChange[] = [];
@@ -46,7 +49,7 @@ export class LinkProbe {
     this.config = parts.config;
     const asked = askedTargets(parts.config.probe);
     this.targets = asked.map(formatTarget);
-    this.#addresses = asked.map(addressOf);
+    this.#asked = asked;
     this.#verdict = new LinkVerdict(parts.config.probe, parts.config.rateBps, monotonicMillis());
   }
 
@@ -56,7 +59,10 @@ export class LinkProbe {
     if (wanted === this.#way) return;
     this.close();
     if (way === undefined) return;
-    this.#driver = new ProbeDriver(way, this.config.probe, (round) => this.#roundEnded(round));
+    const { name, probe } = this.config;
+    const openTunnel = (tunnel: string) =>
+      new TunnelProber(() => this.#parts.tunnel(tunnel), name, probe.timeoutMillis, monotonicMillis);
+    this.#driver = new ProbeDriver(way, probe, openTunnel, (round) => this.#roundEnded(round));
     this.#way = wanted;
   }
 
@@ -110,14 +116,26 @@ export class LinkProbe {
 
   /** With what is known of the target beyond this link. */
   #placed(target: AskedTarget, index: number): AskedTarget {
-    const address = this.#addresses[index];
-    if (address === undefined) return target;
-    const elsewhere = this.#parts.elsewhere(this.config.name, this.targets[index] ?? '');
+    const asked = this.#asked[index];
+    if (asked === undefined || asked.kind === 'neighbour') return target;
+    const elsewhere = this.#elsewhere(asked);
     return {
       ...target,
       ...(elsewhere !== undefined && { elsewhere }),
-      ...(this.#parts.peers.has(address) && { isPeer: true }),
+      ...(this.#isPeer(asked) && { isPeer: true }),
     };
+  }
+
+  /** A tunnel knows of its paths over the other links, whether these are probed or not. */
+  #elsewhere(target: ProbeTarget): 'answers' | 'silent' | undefined {
+    const { name } = this.config;
+    if (target.kind !== 'tunnel') return this.#parts.elsewhere(name, formatTarget(target));
+    const beside = this.#parts.tunnel(target.tunnel)?.beside(name);
+    return beside && (beside === 'carry' ? 'answers' : 'silent');
+  }
+
+  #isPeer(target: ProbeTarget): boolean {
+    return target.kind === 'tunnel' || this.#parts.peers.has(addressOf(target) ?? '');
   }
 }
 

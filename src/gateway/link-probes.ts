@@ -16,17 +16,19 @@ import { LinkProbe, type ProbedLink } from './link-probe.ts';
 import { probeStatus } from './link-probe-status.ts';
 import { describeStanding, describeVerdict, probedTargets, probeEvidence } from './link-probe-words.ts';
 import type { Links, UsableFamily } from './links.ts';
+import type { TunnelSight } from './tunnel-prober.ts';
 
 export class LinkProbes {
   readonly #context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>;
   readonly #links: Pick<Links, 'status'>;
   readonly #probes: ReadonlyMap<string, LinkProbe>;
 
-  /** @param told is called after each change of a verdict */
+  /** @param told is called after each change of a verdict; @param tunnel what a tunnel knows of its paths */
   constructor(
     context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>,
     links: Pick<Links, 'status'>,
     told: () => void = () => {},
+    tunnel: (name: string) => TunnelSight | undefined = () => undefined,
   ) {
     this.#context = context;
     this.#links = links;
@@ -45,7 +47,7 @@ export class LinkProbes {
     this.#probes = new Map(
       probed.map((config) => [
         config.name,
-        new LinkProbe({ config, peers, elsewhere, changed, roundFailed }),
+        new LinkProbe({ config, peers, elsewhere, tunnel, changed, roundFailed }),
       ]),
     );
   }

@@ -5,7 +5,7 @@
  * is the kernel's word, so looking late costs no exactness. `close` ends it at once.
  */
 import { randomInt } from 'node:crypto';
-import type { ProbeConfig } from '../config/index.ts';
+import type { ProbeConfig, ProbeTarget } from '../config/index.ts';
 import { BackstayError } from '../errors.ts';
 import type { ProbeRound } from '../link/probe-round.ts';
 import { ProbeRounds, type RoundStep } from '../link/probe-rounds.ts';
@@ -19,6 +19,8 @@ import { monotonicMillis } from './context.ts';
 /** A few looks per answer; each takes some microseconds. */
 const LOOK_MILLIS = 10;
 
+export type OpenTunnelProber = (tunnel: string) => Prober;
+
 export class ProbeDriver {
   readonly #way: ProbeWay;
   readonly #probers: readonly Prober[];
@@ -28,13 +30,20 @@ export class ProbeDriver {
   #timer: NodeJS.Timeout | undefined;
 
   /** @throws BackstayError when the link can't be probed by this way; nothing is left open then */
-  constructor(way: ProbeWay, config: ProbeConfig, ended: (round: ProbeRound) => void) {
+  constructor(
+    way: ProbeWay,
+    config: ProbeConfig,
+    tunnel: OpenTunnelProber,
+    ended: (round: ProbeRound) => void,
+  ) {
     this.#way = way;
     this.#ended = ended;
     const targets = askedTargets(config);
     const probers: Prober[] = [];
+    const open = (target: ProbeTarget) =>
+      target.kind === 'tunnel' ? tunnel(target.tunnel) : openProber(way, target, config.timeoutMillis);
     try {
-      for (const target of targets) probers.push(openProber(way, target, config.timeoutMillis));
+      for (const target of targets) probers.push(open(target));
     } catch (error) {
       for (const prober of probers) prober.close();
       throw error;

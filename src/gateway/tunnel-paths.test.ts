@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LinkConfig } from '../config/index.ts';
+import { pathSlot } from '../dataplane/counters.ts';
 import type { WorkerCommand } from '../dataplane/protocol.ts';
 import type { EventDetail } from '../journal/event.ts';
 import { parseIpAddress } from '../network/ip-address.ts';
@@ -74,6 +75,44 @@ describe("a tunnel's paths", () => {
     for (const one of [first, second, other]) paths.add(one);
     for (const id of [0, 1, 2]) change(paths, id, 'probing', 'up');
     assert.deepEqual(weights(commands), { 0: 0.5, 1: 0.5, 2: 1 });
+  });
+
+  it('say of a link what the best of its paths does', () => {
+    const { paths } = open({ fibre: undefined, lte: undefined });
+    assert.equal(paths.over('fibre'), undefined);
+    for (const one of [first, second]) paths.add(one);
+    assert.equal(paths.over('fibre')?.state, 'probing');
+    change(paths, 0, 'probing', 'down');
+    change(paths, 1, 'probing', 'up');
+    assert.equal(paths.over('fibre')?.state, 'up');
+    change(paths, 1, 'up', 'down');
+    assert.equal(paths.over('fibre')?.state, 'down');
+  });
+
+  it('say whether the peer lives by what the other links heard after this one ought to have', (test) => {
+    let now = 10_000;
+    test.mock.method(performance, 'now', () => now);
+    const { commands, paths } = open({ fibre: undefined, lte: undefined });
+    assert.equal(paths.beside('fibre'), undefined);
+    for (const one of [first, other]) paths.add(one);
+    for (const id of [0, 2]) change(paths, id, 'probing', 'up');
+    const heard = (id: number, atMillis: number) => {
+      const added = commands.find((it) => it.kind === 'addPath' && it.path === id);
+      assert.ok(added?.kind === 'addPath');
+      new Float64Array(added.counters)[pathSlot.lastHeardAtMillis] = atMillis;
+    };
+    heard(0, 9_000);
+    heard(2, 9_200);
+    assert.equal(paths.beside('fibre'), 'carry');
+    change(paths, 0, 'up', 'down');
+    assert.equal(paths.beside('fibre'), 'open');
+    heard(2, 9_400);
+    assert.equal(paths.beside('fibre'), 'carry');
+    heard(2, 9_200);
+    now += 2_500;
+    assert.equal(paths.beside('fibre'), 'carry');
+    change(paths, 2, 'up', 'down');
+    assert.equal(paths.beside('fibre'), 'silent');
   });
 
   it('have the weight of a path of the link that does not carry, or is gone', () => {

@@ -27,11 +27,21 @@ type KnownPath = {
   remote: string;
   state: PathState;
   since: string;
+  /** Monotonic. */
+  changedAtMillis: number;
   /** It is of an earlier session, and this one has not asked for it. */
   stale: boolean;
   /** What the worker was told. */
   weight: number;
 };
+
+/** An idle path is asked each keepalive, by one side or the other; the answer takes its time. */
+const LATE_KEEPALIVES = 1.5;
+/** Idle paths with the default keepalive find out within a second of each other. */
+const PEER_OPEN_MILLIS = 2_000;
+
+/** `roundTripMillis` is 0 before it was measured. */
+export type PathSight = { readonly state: PathState; readonly roundTripMillis: number };
 
 export class TunnelPaths {
   readonly #context: GatewayContext;
@@ -62,6 +72,32 @@ export class TunnelPaths {
   /** How many carry. */
   get upCount(): number {
     return [...this.#paths.values()].filter(carries).length;
+  }
+
+  /** What they know of a link, by the best of those over it; undefined where none is laid. */
+  over(link: string): PathSight | undefined {
+    const paths = this.#pathsOn(link);
+    const best = paths.find(({ state }) => state === 'up') ?? paths.find(carries) ?? paths[0];
+    if (best === undefined) return undefined;
+    const { roundTripMillis } = readCounters(pathCounters, best.counters);
+    return { state: best.state, roundTripMillis };
+  }
+
+  /**
+   * What the paths over the other links say of the peer; undefined where none is laid. A peer that dies is found out on one path after the
+   * other: whether it lives is open until another path was heard when a dead one ought to have been, or had its time.
+   */
+  beside(link: string): 'carry' | 'silent' | 'open' | undefined {
+    const others = [...this.#paths.values()].filter((path) => path.link !== link);
+    if (others.length === 0) return undefined;
+    const alive = others.filter(carries);
+    if (alive.length === 0) return 'silent';
+    const own = this.#pathsOn(link);
+    const latest = Math.max(...own.map(({ changedAtMillis }) => changedAtMillis));
+    if (own.length === 0 || own.some(carries) || monotonicMillis() - latest > PEER_OPEN_MILLIS)
+      return 'carry';
+    const dueAtMillis = Math.max(...own.map(heardAtMillis)) + this.#keepaliveMillis(link) * LATE_KEEPALIVES;
+    return alive.some((path) => heardAtMillis(path) > dueAtMillis) ? 'carry' : 'open';
   }
 
   get size(): number {
@@ -139,6 +175,7 @@ export class TunnelPaths {
     if (path === undefined) return;
     path.state = event.to;
     path.since = new Date().toISOString();
+    path.changedAtMillis = monotonicMillis();
     this.#shareLink(path.link);
     path.journal.changed({ ...event, local: path.local, remote: path.remote }, monotonicMillis());
   }
@@ -241,6 +278,7 @@ export class TunnelPaths {
       remote: place.remoteText,
       state: 'probing',
       since: new Date().toISOString(),
+      changedAtMillis: monotonicMillis(),
       stale: false,
       weight: this.#weightOn(link.name),
     };
@@ -272,6 +310,10 @@ export class TunnelPaths {
     return (this.#weights.get(link) ?? 1) / Math.max(1, this.#pathsOn(link).filter(carries).length);
   }
 
+  #keepaliveMillis(link: string): number {
+    return this.#links.config(link)?.keepaliveMillis ?? 0;
+  }
+
   #pathsOn(link: string): KnownPath[] {
     return [...this.#paths.values()].filter((path) => path.link === link);
   }
@@ -298,6 +340,11 @@ export class TunnelPaths {
 
 function carries({ state }: KnownPath): boolean {
   return state === 'up' || state === 'suspect';
+}
+
+/** Comparable between the paths. */
+function heardAtMillis({ counters }: KnownPath): number {
+  return readCounters(pathCounters, counters).lastHeardAtMillis;
 }
 
 type Place = {

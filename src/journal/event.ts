@@ -46,7 +46,7 @@ export type HangUpEvidence = { readonly upMillis?: number } & (
 
 /** One who was asked whether a link works, and what he said in the round that decided. */
 export type ProbedTarget = {
-  /** `icmp 192.0.2.1`, `tcp 198.51.100.1:443`, `dns …`, `http …`, `neighbour next-hop`. */
+  /** `icmp 192.0.2.1`, `tcp 198.51.100.1:443`, `dns …`, `http …`, `neighbour next-hop`, `tunnel …`. */
   readonly target: string;
   readonly sent: number;
   readonly answered: number;

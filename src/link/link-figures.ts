@@ -2,12 +2,13 @@
  * Loss and delay of a link over its last rounds, and whether they are only those of its own load.
  *
  * Contract: pure and bounded. A target that was silent for a whole round while others answered is that target's
- * trouble and no loss of the line; where all were silent all is lost. Delay is that of the nearest target. Source: S1
+ * trouble and no loss of the line; where all were silent all is lost. A tunnel loses no question, as none is sent, so it says
+ * nothing of loss. Delay is that of the nearest target. Source: S1
  * ("loss and delay have thresholds with hysteresis", "overloaded: loss only under own load").
  */
 
 import type { ProbeConfig, ProbeTarget } from '../config/index.ts';
-import { countedTargets, median, type ProbeRound } from './probe-round.ts';
+import { type AskedTarget, countedTargets, median, type ProbeRound } from './probe-round.ts';
 
 /** With three questions to two targets a loss of one in 60 can be seen, and ten seconds decide. */
 const windowRounds = 10;
@@ -80,7 +81,8 @@ const nothing: Figures = { lossRatio: undefined, delayMillis: undefined };
 function sampleOf(asked: readonly ProbeTarget[], round: ProbeRound): Sample {
   const counted = countedTargets(asked, round);
   const heard = counted.filter(({ delaysMillis }) => delaysMillis.length > 0);
-  const seen = heard.length > 0 ? heard : counted;
+  const isCountable = (target: AskedTarget) => asked[round.targets.indexOf(target)]?.kind !== 'tunnel';
+  const seen = (heard.length > 0 ? heard : counted).filter(isCountable);
   const sent = sum(seen.map((target) => target.sent));
   const answered = sum(seen.map(({ delaysMillis }) => delaysMillis.length));
   const delays = heard.map(({ delaysMillis }) => median(delaysMillis) ?? Infinity);

@@ -54,6 +54,40 @@ test('coming up takes its own count of good rounds, all in a row', () => {
   assert.deepEqual([up?.verdict, up?.rounds], ['up', 4]);
 });
 
+describe('a tunnel among the targets', () => {
+  const withTunnel = {
+    targets: [...probeConfig.targets.slice(0, 1), { kind: 'tunnel', tunnel: 'head' } as const],
+    rule: 'any' as const,
+  };
+  const tunnelOnly = { ...withTunnel, targets: withTunnel.targets.slice(1) };
+
+  it('counts like any other: alone it takes the link down, with the cause that the next hop tells', () => {
+    const rig = new ProbeRig(tunnelOnly);
+    rig.rounds(1, [3, 3]);
+    assert.equal(rig.rounds(2, [0, 3])[0]?.cause, 'providerDead');
+    assert.equal(new ProbeRig(tunnelOnly).rounds(2, [0, 0])[0]?.cause, 'linkDead');
+  });
+
+  it('is the peer: where it is silent over every link the link is not at fault', () => {
+    const rig = new ProbeRig(tunnelOnly);
+    rig.rounds(1, [3, 3]);
+    const targets = [{ ...asked(0), isPeer: true, elsewhere: 'silent' } as const, asked(3)];
+    for (let count = 0; count < 5; count++)
+      rig.round({ startedAtMillis: rig.nowMillis, endedAtMillis: rig.nowMillis + 500, targets });
+    assert.deepEqual([rig.state.verdict, rig.state.cause], ['up', 'peerDead']);
+  });
+
+  it('says nothing of loss, as no packet is sent for it', () => {
+    const rig = new ProbeRig(withTunnel);
+    rig.rounds(9, [2, 3, 3]);
+    assert.equal(rig.state.figures.lossRatio, 1 / 3);
+    assert.deepEqual([rig.state.verdict, rig.state.cause], ['degraded', 'lossy']);
+    const alone = new ProbeRig(tunnelOnly);
+    alone.rounds(9, [3, 3]);
+    assert.deepEqual([alone.state.verdict, alone.state.figures.lossRatio], ['up', undefined]);
+  });
+});
+
 describe('by its rule', () => {
   const cases: [string, Answers, Record<string, string>][] = [
     ['one of three is dead', [3, 3, 0, 3], { all: 'down', most: 'up', any: 'up' }],

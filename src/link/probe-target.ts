@@ -12,7 +12,7 @@ export function askedTargets(config: ProbeConfig): ProbeTarget[] {
   return hasNeighbour ? [...config.targets] : [...config.targets, { kind: 'neighbour' }];
 }
 
-/** `icmp 192.0.2.1`, `tcp 198.51.100.1:443`, `neighbour next-hop`; equal for equal targets only. */
+/** `icmp 192.0.2.1`, `tcp 198.51.100.1:443`, `neighbour next-hop`, `tunnel head-office`; equal for equal targets only. */
 export function formatTarget(target: ProbeTarget): string {
   switch (target.kind) {
     case 'icmp':
@@ -25,10 +25,12 @@ export function formatTarget(target: ProbeTarget): string {
       return `http ${formatEndpoint(target.place)}${target.path}`;
     case 'neighbour':
       return 'neighbour next-hop';
+    case 'tunnel':
+      return `tunnel ${target.tunnel}`;
   }
 }
 
-/** The address that a target stands for; undefined for the next hop, which is another for each link. */
+/** The address that a target stands for; undefined for what has another one for each link. */
 export function addressOf(target: ProbeTarget): string | undefined {
   switch (target.kind) {
     case 'icmp':
@@ -39,6 +41,7 @@ export function addressOf(target: ProbeTarget): string | undefined {
     case 'dns':
       return target.server.address.text;
     case 'neighbour':
+    case 'tunnel':
       return undefined;
   }
 }

@@ -7,8 +7,11 @@ import { openNeighbourProber } from './neighbour-prober.ts';
 import type { ProbeWay } from './probe-socket.ts';
 import type { Prober } from './prober.ts';
 
+/** A tunnel knows by itself. */
+export type AskedByPackets = Exclude<ProbeTarget, { kind: 'tunnel' }>;
+
 /** @throws BackstayError when the link can't be probed so: BS_LINK_UNUSABLE, BS_PRIVILEGE_MISSING, BS_ADDRESS_UNAVAILABLE */
-export function openProber(way: ProbeWay, target: ProbeTarget, timeoutMillis: number): Prober {
+export function openProber(way: ProbeWay, target: AskedByPackets, timeoutMillis: number): Prober {
   switch (target.kind) {
     case 'icmp':
       return openEchoProber(way, target.address, timeoutMillis);

@@ -7,9 +7,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, it, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProbeTarget } from '../config/index.ts';
 import { type IpAddress, parseIpAddress } from '../network/ip-address.ts';
-import { openProber } from './open-prober.ts';
+import { type AskedByPackets, openProber } from './open-prober.ts';
 import { enterPrivateNetwork } from './private-network.ts';
 import type { ProbeWay } from './probe-socket.ts';
 import { PendingQuestions, type ProbeAnswer, type Prober } from './prober.ts';
@@ -44,7 +43,7 @@ async function answersOf(prober: Prober, wanted: number): Promise<ProbeAnswer[]>
   return answers;
 }
 
-async function probe(target: ProbeTarget, questions = [1, 2, 65_535]): Promise<ProbeAnswer[]> {
+async function probe(target: AskedByPackets, questions = [1, 2, 65_535]): Promise<ProbeAnswer[]> {
   const prober = openProber(way, target, TIMEOUT_MILLIS);
   try {
     for (const question of questions) assert.equal(prober.ask(question), 'asked');
