@@ -3,6 +3,7 @@
  * link down, and every probe leaves by its own link, whatever the main table says (S1.1 to S1.3, S1.8).
  */
 import assert from 'node:assert/strict';
+import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -182,6 +183,25 @@ describe('links that are probed', () => {
     assert.equal(trial.tried.downs, 0, text);
     assert.equal((await backstay('link', 'try', 'link0', '--retries', 'many')).status, 2);
     assert.equal((await backstay('link', 'explain', 'nothing')).status, 2);
+  });
+
+  it('keep the record over a restart, and go on without one that is damaged', async () => {
+    const file = join(pair.a.files.state, 'probe-rounds.json');
+    await pair.a.stop();
+    await pair.a.start();
+    const trial = async () => JSON.parse((await backstay('link', 'try', 'link0', '--json')).text);
+    const { configured, recorded } = await trial();
+    assert.ok(configured.downs >= 1 && configured.downMillis > 1_000, JSON.stringify(configured));
+    const beganAgo = Date.now() - Date.parse(recorded.since);
+    assert.ok(beganAgo > 30_000 && beganAgo < 600_000, `${beganAgo} ms ago`);
+    await waitForVerdict('up', 'link0');
+    await pair.a.stop();
+    truncateSync(file, statSync(file).size >> 1);
+    await pair.a.start();
+    const entry = (await pair.a.events()).findLast(({ kind }) => kind === 'networkTrouble');
+    assert.match(JSON.stringify(entry?.evidence), /BS_STATE_UNREADABLE.*probe-rounds\.json/);
+    await waitForVerdict('up', 'link0');
+    assert.equal((await trial()).configured.downs, 0);
   });
 
   async function backstay(...words: string[]): Promise<{ status: number; text: string }> {

@@ -34,6 +34,7 @@ import { Links, type UsableFamily } from './links.ts';
 import { LookPace } from './look-pace.ts';
 import { NetworkJournal } from './network-journal.ts';
 import { OnDemand } from './on-demand.ts';
+import { RoundKeeper } from './round-keeper.ts';
 import { composeStatus } from './status.ts';
 import { Tunnel } from './tunnel.ts';
 import { TunnelDevices } from './tunnel-devices.ts';
@@ -52,6 +53,7 @@ export class Gateway {
   readonly #links: Links;
   readonly #sockets: LinkSockets;
   readonly #probes: LinkProbes;
+  readonly #rounds: RoundKeeper;
   /** undefined: plain traffic goes as the main table says. */
   readonly #internet: Internet | undefined;
   readonly #devices: TunnelDevices;
@@ -89,6 +91,8 @@ export class Gateway {
     this.#filterCounter = new FilterCounter(ask, monotonicMillis);
     const look = () => this.#lookNow();
     const trouble = (part: string, problems: readonly string[]) => this.#journal.trouble(part, problems);
+    const roundTrouble = (problems: readonly string[]) => trouble('probe rounds', problems);
+    this.#rounds = new RoundKeeper(context.config.gateway.state, this.#probes, roundTrouble);
     this.#internet = this.#openInternet(considerSoon);
     this.#onDemand = new OnDemand({
       context,
@@ -107,6 +111,7 @@ export class Gateway {
       const network = await readNetwork();
       this.#onDemand.adopt();
       this.#internet?.adopt();
+      this.#rounds.load();
       await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
@@ -131,6 +136,7 @@ export class Gateway {
     await this.#looking;
     // A look that was under way has set it again.
     clearTimeout(this.#retryTimer);
+    await this.#rounds.close();
     this.#internet?.close();
     for (const dialler of this.#diallers.values()) dialler.close();
     for (const tunnel of this.#tunnels) tunnel.close('shutdown');

@@ -6,7 +6,7 @@ import { probedTargets } from './link-probe-words.ts';
 
 export function probeStatus(probe: LinkProbe, reason: string | undefined): LinkProbeStatus {
   const { verdict, sinceMillis, cause, figures } = probe.standing;
-  const [last] = probe.isProbing ? probe.rounds(1) : [];
+  const last = probe.lastRound;
   const { lossRatio, delayMillis } = figures;
   return {
     verdict,

@@ -22,7 +22,7 @@ export function describeStanding(probe: LinkProbe): string | undefined {
   if (!probe.isProbing) return undefined;
   if (verdict === 'unknown') return 'no round has ended yet';
   if (verdict === 'degraded') return degradation(cause, figures);
-  const [last] = probe.rounds(1);
+  const last = probe.lastRound;
   const silent = last === undefined ? [] : silentTargets(probe, last);
   if (verdict === 'down')
     return `${describeCause(cause)}${badRounds > 0 ? `, ${plural(badRounds, 'bad round')} in a row` : ''}`;

@@ -43,6 +43,7 @@ export class LinkProbe {
   #changes: VerdictChange[] = [];
   #driver: ProbeDriver | undefined;
   #way = '';
+  #lastRound: ProbeRound | undefined;
 
   constructor(parts: LinkProbeParts) {
     this.#parts = parts;
@@ -73,6 +74,7 @@ export class LinkProbe {
     this.#way = '';
     this.#verdict.reset(monotonicMillis());
     this.#history.gap();
+    this.#lastRound = undefined;
   }
 
   get isProbing(): boolean {
@@ -88,14 +90,23 @@ export class LinkProbe {
     return this.#changes;
   }
 
+  /** The rounds of an earlier run; of other targets they would say nothing. */
+  restore(targets: readonly string[], rounds: readonly RecordedRound[]): void {
+    if (targets.join('\n') === this.targets.join('\n')) this.#history.restore(rounds);
+  }
+
+  /** The newest round of the present way; undefined before it has ended. */
+  get lastRound(): ProbeRound | undefined {
+    return this.#lastRound;
+  }
+
   rounds(limit?: number): readonly RecordedRound[] {
     return this.#history.newest(limit);
   }
 
   /** What the last round heard of a target; undefined when it was not asked. */
   hears(target: string): boolean | undefined {
-    const [last] = this.#history.newest(1);
-    const asked = this.isProbing ? last?.targets[this.targets.indexOf(target)] : undefined;
+    const asked = this.#lastRound?.targets[this.targets.indexOf(target)];
     return asked === undefined || asked.sent === 0 ? undefined : asked.delaysMillis.length > 0;
   }
 
@@ -106,6 +117,7 @@ export class LinkProbe {
   #roundEnded(plain: ProbeRound): void {
     const round = { ...plain, targets: plain.targets.map((target, index) => this.#placed(target, index)) };
     this.#history.add(round);
+    this.#lastRound = round;
     const change = this.#verdict.roundEnded(round);
     const { badRounds } = this.standing;
     if (badRounds > 0) this.#parts.roundFailed(this, round, badRounds);

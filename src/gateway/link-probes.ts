@@ -10,6 +10,7 @@ import type { VerdictChange } from '../link/link-verdict.ts';
 import type { ProbeRound } from '../link/probe-round.ts';
 import type { NetworkFailure } from '../linux/network-state.ts';
 import type { ProbeWay } from '../linux/probe-socket.ts';
+import type { LinkRounds } from '../linux/round-record.ts';
 import { linkMark } from '../network/link-routing.ts';
 import type { GatewayContext } from './context.ts';
 import { LinkProbe, type ProbedLink } from './link-probe.ts';
@@ -71,6 +72,19 @@ export class LinkProbes {
 
   get(name: string): LinkProbe | undefined {
     return this.#probes.get(name);
+  }
+
+  record(): LinkRounds[] {
+    return [...this.#probes].map(([link, probe]) => ({
+      link,
+      targets: probe.targets,
+      rounds: probe.rounds(),
+    }));
+  }
+
+  /** Before the first round: what an earlier run recorded of links that are probed. */
+  restore(links: readonly LinkRounds[]): void {
+    for (const { link, targets, rounds } of links) this.#probes.get(link)?.restore(targets, rounds);
   }
 
   /** The links' status with their verdicts. */

@@ -1,7 +1,7 @@
 /**
- * The last rounds of a link, for `backstay link explain` and `link try`.
+ * The last rounds of a link, for `backstay link explain` and `link try`, those of the run before included.
  *
- * Contract: pure and bounded: an hour of rounds of a second. A round after a pause (the link's interface was gone) says so.
+ * Contract: pure and bounded: an hour of rounds of a second. A round after a pause (the link's interface was gone, or the daemon) says so.
  */
 
 import type { ProbeRound } from './probe-round.ts';
@@ -24,6 +24,12 @@ export class RoundHistory {
     this.#isAfterGap = false;
     // In steps: moving 3,600 places for each round would be the greater part of its cost.
     if (this.#rounds.length > mostRounds + dropAtOnce) this.#rounds = this.#rounds.slice(-mostRounds);
+  }
+
+  /** What an earlier run recorded; before the first round of this one, which comes after a gap. */
+  restore(rounds: readonly RecordedRound[]): void {
+    this.#rounds = rounds.slice(-mostRounds);
+    this.gap();
   }
 
   gap(): void {

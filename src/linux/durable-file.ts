@@ -14,6 +14,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BackstayError } from '../errors.ts';
 
@@ -24,6 +25,20 @@ export function writeDurableFile(path: string, content: string): void {
     if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o700 });
     writeAndSync(draft, content);
     renameSync(draft, path);
+    syncDirectory(dirname(path));
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw unwritable(path, cause);
+  }
+}
+
+/** The same without holding up the caller; no two of the same file at once. */
+export async function saveDurableFile(path: string, content: string): Promise<void> {
+  const draft = `${path}.new`;
+  try {
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o700 });
+    await writeFile(draft, content, { mode: 0o600, flush: true });
+    await rename(draft, path);
     syncDirectory(dirname(path));
   } catch (cause) {
     rmSync(draft, { force: true });
