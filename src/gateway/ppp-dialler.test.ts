@@ -117,6 +117,17 @@ test('a negotiation that comes to no end is ended, and told as that', async (con
   assert.match(failure?.message ?? '', /LCP did not come to an end within 0\.3 s/);
 });
 
+test('a chat script that never ends is ended, called again, and told as that', async (context) => {
+  const way = { tries: 2, answerMillis: 100, init: [] };
+  const { dialler, link, told, calls } = open(context, [`echo "expect (OK)"; ${stay}`], way);
+  const failure = await dialler.dial(link, never);
+  assert.deepEqual([failure?.code, told, calls()], ['BS_PPP_FAILED', ['try BS_PPP_FAILED'], 2]);
+  assert.match(
+    failure?.message ?? '',
+    /^chat came to no end within 0\.1 s, calling 0123; it said: expect \(OK\)/,
+  );
+});
+
 test('a dial is ended when the daemon stops, while it calls and between two tries', async (context) => {
   for (const [script, pauseMillis] of [
     [stay, 20],

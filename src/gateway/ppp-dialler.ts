@@ -252,8 +252,7 @@ async function endTry(
   if (wasAlive && signal.aborted) return ended;
   // What pppd says when it is told to end is not why it failed.
   const status = wasAlive ? undefined : exitStatus;
-  const tooLate = isLate && line.log.phase === 'negotiating';
-  return judgeDialEnd({ way, log: line.log, chat: line.report(), exitStatus: status, tooLate });
+  return judgeDialEnd({ way, log: line.log, chat: line.report(), exitStatus: status, tooLate: isLate });
 }
 
 function wayOf({ name, onDemand }: OnDemandLinkConfig): PppWay {

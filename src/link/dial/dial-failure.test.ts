@@ -101,6 +101,10 @@ test('every kind of failure has its code, its words, and its time to call again'
       { exit: 2, said: "pppd: unrecognized option 'ifname'\n" },
       "BS_PPP_FAILED later: pppd ended with status 2; it said: pppd: unrecognized option 'ifname'.",
     ],
+    [
+      { tooLate: true, said: 'send (ATZ^M)\n' },
+      'BS_PPP_FAILED soon: chat came to no end within 70 s, calling 0123; it said: send (ATZ).',
+    ],
     [{}, 'BS_PPP_FAILED later: pppd was ended.'],
   ];
   for (const [seen, verdict] of table) assert.equal(judge(seen), verdict);

@@ -21,7 +21,7 @@ export type DialEnd = {
   readonly chat: ChatReport | undefined;
   /** pppd's; undefined when it was killed, or is not our child. */
   readonly exitStatus: number | undefined;
-  /** The gateway ended it, as the negotiation took longer than it may. */
+  /** The gateway ended it, as the call or the negotiation took longer than it may. */
   readonly tooLate: boolean;
 };
 
@@ -114,6 +114,7 @@ function pppFailure(end: DialEnd): DialFailure {
     const message = `The provider refused account ${way.account} or its password${words}.`;
     return { code: 'BS_PPP_REFUSED', message, again: 'muchLater' };
   }
+  if (tooLate && log.phase === 'calling') return endless(way, log);
   if (tooLate || ending?.kind === 'timeout' || exitStatus === 10) {
     const seconds = way.negotiateMillis / 1000;
     const message = `The call was answered, but ${log.step} did not come to an end within ${seconds} s${said(log)}.`;
@@ -123,6 +124,13 @@ function pppFailure(end: DialEnd): DialFailure {
     return dropped(end, 'The call was answered, and the line dropped before it was of use');
   const status = exitStatus === undefined ? 'was ended' : `ended with status ${exitStatus}`;
   return { code: 'BS_PPP_FAILED', message: `pppd ${status}${said(log)}.`, again: 'later' };
+}
+
+/** chat(8) has its own timeouts: one that outlasts them all hangs. */
+function endless(way: PppWay, log: PppLog): DialFailure {
+  const seconds = (way.init.length * COMMAND_MILLIS + way.answerMillis) / 1000;
+  const message = `chat came to no end within ${seconds} s, calling ${way.phone}${said(log)}.`;
+  return { code: 'BS_PPP_FAILED', message, again: 'soon' };
 }
 
 function dropped({ log, exitStatus }: DialEnd, what: string): DialFailure {
