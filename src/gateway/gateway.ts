@@ -115,7 +115,7 @@ export class Gateway {
       await this.#claim(network);
       this.#monitorFd = openRouteMonitor();
       this.#context.worker.send({ kind: 'watch', fd: this.#monitorFd });
-      await this.#look();
+      await this.#lookFirst();
       this.#journal.adopted(this.#devices.adoptedNames, network);
     } catch (error) {
       await this.stop('as found').catch(() => {});
@@ -250,6 +250,13 @@ export class Gateway {
   #lookNow(): Promise<void> {
     this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#lookFailed(error));
     return this.#looking;
+  }
+
+  /** Fails the start where it fails. What comes meanwhile waits for it, as for any other look. */
+  #lookFirst(): Promise<void> {
+    const look = this.#look();
+    this.#looking = look.catch(() => {});
+    return look;
   }
 
   async #look(): Promise<void> {
