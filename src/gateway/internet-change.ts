@@ -67,14 +67,12 @@ async function undo(step: ChangeStep): Promise<void> {
   }
 }
 
-async function attempt({ name, carryOut, verify }: ChangeStep): Promise<BackstayError | undefined> {
+async function attempt({ carryOut, verify }: ChangeStep): Promise<BackstayError | undefined> {
   try {
     await carryOut?.();
     const wrong = (await verify?.()) ?? [];
     if (wrong.length === 0) return undefined;
-    return new BackstayError('BS_INTERNET_UNCHANGED', `It does not read back: ${wrong.join('; ')}.`, {
-      place: `step ${name}`,
-    });
+    return new BackstayError('BS_INTERNET_UNCHANGED', `It does not read back: ${wrong.join('; ')}.`);
   } catch (error) {
     if (error instanceof BackstayError) return error;
     throw error;

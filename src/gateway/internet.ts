@@ -159,7 +159,7 @@ export class Internet {
       }),
     );
     if (outcome.made) return outcome.problems.map((error) => ({ part: 'internet', error }));
-    return [{ part: 'internet', error: outcome.error }];
+    return [{ part: `internet, step ${outcome.step}`, error: outcome.error }];
   }
 
   #settle(moves: readonly Move[]): void {
