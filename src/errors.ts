@@ -354,6 +354,11 @@ export const errorCatalogue = {
       'Run it as root, or give it CAP_NET_ADMIN and CAP_NET_RAW; `backstay doctor` lists what is missing.',
     exitStatus: exitStatus.privilege,
   },
+  BS_PROBE_TARGET_OWN: {
+    summary: 'A target of a probe is an address of this machine: it proves nothing and counts as silent.',
+    remedy: 'Choose an address of another machine that the link reaches.',
+    exitStatus: exitStatus.failure,
+  },
   BS_PROGRAM_FAILED: {
     summary: 'A program of the system that Backstay needs ended with an error.',
     remedy: 'The message has what the program said; try the same command in a shell.',

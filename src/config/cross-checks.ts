@@ -40,6 +40,7 @@ import {
   ownTargets,
   probeThresholds,
   sameTarget,
+  targetsInside,
   tunnelsOfTargets,
 } from './probe-checks.ts';
 import {
@@ -85,6 +86,7 @@ export const crossChecks: readonly CrossCheck[] = [
   kindOfTarget,
   sameTarget,
   ownTargets,
+  targetsInside,
   familiesOfTargets,
   tunnelsOfTargets,
   answersOfCount,

@@ -5,7 +5,7 @@
  * leave by the routing tables of their links.
  */
 
-import { formatPrefix, type IpPrefix, networkOf } from '../network/ip-address.ts';
+import { formatPrefix, type IpAddress, type IpPrefix, networkOf } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
 import { type DraftEntries, explicit, indexed, linksOf } from './draft-entries.ts';
 import type { Finding, SettingPath } from './mistake.ts';
@@ -62,6 +62,14 @@ export const linkAddressInside: CrossCheck = {
     return [...found.values()];
   },
 };
+
+/** Where an address would be led into a tunnel; a tunnel's default route is none. */
+export function tunnelNetworks(
+  entries: DraftEntries,
+): (address: IpAddress) => { readonly tunnel: string; readonly prefix: IpPrefix } | undefined {
+  const table = new PrefixTable(routed(claimsOf(entries, 'networks')));
+  return (address) => table.find(address);
+}
 
 /** `prefix` is the network; `order` counts in the order of the file. */
 type Claim = {

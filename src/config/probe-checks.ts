@@ -1,6 +1,6 @@
 /** What must fit together within the `probe` of a link, and between it and the addresses of the gateway. */
 
-import type { IpAddress } from '../network/ip-address.ts';
+import { formatPrefix, type IpAddress } from '../network/ip-address.ts';
 import type { CrossCheck } from './cross-checks.ts';
 import {
   type DraftEntries,
@@ -12,6 +12,7 @@ import {
   type NamedLink,
 } from './draft-entries.ts';
 import type { Finding, SettingPath } from './mistake.ts';
+import { tunnelNetworks } from './network-checks.ts';
 import { targetKinds } from './probe-section.ts';
 import { unknownName } from './wording.ts';
 
@@ -104,6 +105,23 @@ function strangeTunnel(entries: DraftEntries, link: string, name: string): strin
   if (used === undefined || used.includes(link)) return undefined;
   return `is ${name}, which does not use link ${link} but ${used.join(', ')}, must be a tunnel over this link`;
 }
+
+export const targetsInside: CrossCheck = {
+  rule: 'No target of a probe lies in a network behind a peer: no link reaches it.',
+  check: (entries) => {
+    const claimOf = tunnelNetworks(entries);
+    return targetsOf(entries, (target, path) =>
+      placesOf(target).flatMap(({ kind, address }) => {
+        const claim = claimOf(address);
+        if (claim === undefined) return [];
+        const message =
+          `is ${address.text}, which lies in ${formatPrefix(claim.prefix)} behind the peer of tunnel ${claim.tunnel}, ` +
+          'must be an address that the link itself reaches, or the target tunnel';
+        return [{ path: [...path, kind], message }];
+      }),
+    );
+  },
+};
 
 export const answersOfCount: CrossCheck = {
   rule: 'Of a probe, `answers` is at most `count`.',

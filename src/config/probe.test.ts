@@ -219,6 +219,9 @@ tunnels:
     assert.deepEqual(found('{ tunnel: head }, { tunnel: head }'), [
       `f:3:66 ${at}[1]: is in the list already, allowed once`,
     ]);
+    assert.deepEqual(found('{ icmp: 10.1.0.5 }'), [
+      `f:3:56 ${at}[0].icmp: is 10.1.0.5, which lies in 10.1.0.0/16 behind the peer of tunnel head, must be an address that the link itself reaches, or the target tunnel`,
+    ]);
     assert.equal(found('{ tunnel: head, icmp: 192.0.2.1 }').length, 1);
   });
 });

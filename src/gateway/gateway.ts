@@ -271,7 +271,7 @@ export class Gateway {
     const families = this.#usedFamilies();
     const changed = await this.#sockets.adjust(families);
     await this.#listeners.adjust(families);
-    const unprobed = this.#probeLinks();
+    const unprobed = this.#probeLinks(network);
     const unmoved = await this.#consider();
     this.#pace.looked(monotonicMillis(), applied.changes.length + changed.size > 0);
     for (const tunnel of this.#tunnels) tunnel.linksChanged(changed);
@@ -331,10 +331,11 @@ export class Gateway {
   }
 
   /** All links, also those that no tunnel uses. @returns what can't be probed */
-  #probeLinks(): NetworkFailure[] {
+  #probeLinks(network: NetworkSnapshot): NetworkFailure[] {
     if (this.#stopping) return [];
     const failures = this.#probes.adjust(this.#links.families());
-    this.#journal.trouble('link probes', failures.map(failureLine));
+    const told = [...failures, ...this.#probes.ownTargets(network)];
+    this.#journal.trouble('link probes', told.map(failureLine));
     return failures;
   }
 

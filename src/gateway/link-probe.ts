@@ -95,6 +95,14 @@ export class LinkProbe {
     if (targets.join('\n') === this.targets.join('\n')) this.#history.restore(rounds);
   }
 
+  /** What is asked at addresses. */
+  get addresses(): readonly { readonly target: string; readonly address: string }[] {
+    return this.#asked.flatMap((asked) => {
+      const address = addressOf(asked);
+      return address === undefined ? [] : [{ target: formatTarget(asked), address }];
+    });
+  }
+
   /** The newest round of the present way; undefined before it has ended. */
   get lastRound(): ProbeRound | undefined {
     return this.#lastRound;

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { probeConfig } from '../../test/fixtures/probe-rig.ts';
 import type { Config, LinkConfig } from '../config/index.ts';
 import type { EventDetail } from '../journal/event.ts';
+import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { explainLink, tryLink } from './link-explanation.ts';
 import { LinkProbes } from './link-probes.ts';
 
@@ -52,6 +53,25 @@ describe('links that are probed', () => {
     assert.deepEqual(probes.adjust([]), []);
     assert.equal(probes.get('fibre')?.isProbing, false);
     assert.deepEqual(events, []);
+  });
+
+  it('with a target that is this machine are told, whoever has given it the address', () => {
+    const { probes } = open([fibre, lte]);
+    const address = probeConfig.targets[1]?.kind === 'icmp' ? probeConfig.targets[1].address : assert.fail();
+    const interfaces = [{ name: 'eth1', addresses: [{ prefix: { address, length: 24 } }] }];
+    const network = { interfaces } as unknown as NetworkSnapshot;
+    assert.deepEqual(
+      probes.ownTargets(network).map(({ part, error }) => [part, error.code, error.place, error.message]),
+      [
+        [
+          'probe of link fibre',
+          'BS_PROBE_TARGET_OWN',
+          'icmp 192.0.2.2',
+          'It is an address of this machine (eth1).',
+        ],
+      ],
+    );
+    assert.deepEqual(probes.ownTargets({ interfaces: [] }), []);
   });
 
   it('that cannot be probed are told, and tried again', () => {

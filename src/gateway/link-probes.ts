@@ -12,6 +12,7 @@ import type { NetworkFailure } from '../linux/network-state.ts';
 import type { ProbeWay } from '../linux/probe-socket.ts';
 import type { LinkRounds } from '../linux/round-record.ts';
 import { linkMark } from '../network/link-routing.ts';
+import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import type { GatewayContext } from './context.ts';
 import { LinkProbe, type ProbedLink } from './link-probe.ts';
 import { probeStatus } from './link-probe-status.ts';
@@ -64,6 +65,22 @@ export class LinkProbes {
         return [{ part: `probe of link ${name}`, error }];
       }
     });
+  }
+
+  /** What the configuration can't know of addresses that come and go: targets that are this machine. */
+  ownTargets({ interfaces }: Pick<NetworkSnapshot, 'interfaces'>): NetworkFailure[] {
+    const owners = new Map(
+      interfaces.flatMap(({ name, addresses }) => addresses.map(({ prefix }) => [prefix.address.text, name])),
+    );
+    return [...this.#probes].flatMap(([link, { addresses }]) =>
+      addresses.flatMap(({ target, address }) => {
+        const owner = owners.get(address);
+        if (owner === undefined) return [];
+        const message = `It is an address of this machine (${owner}).`;
+        const error = new BackstayError('BS_PROBE_TARGET_OWN', message, { place: target });
+        return [{ part: `probe of link ${link}`, error }];
+      }),
+    );
   }
 
   close(): void {
