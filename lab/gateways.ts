@@ -40,13 +40,22 @@ export class GatewayDaemon {
   readonly namespace: Namespace;
   readonly files: GatewayFiles;
   readonly #arguments: readonly string[];
+  readonly #environment: NodeJS.ProcessEnv;
   #child: Child | undefined;
 
-  constructor(side: Side, namespace: Namespace, files: GatewayFiles, runArguments: readonly string[]) {
+  /** @param environment beside that of the test */
+  constructor(
+    side: Side,
+    namespace: Namespace,
+    files: GatewayFiles,
+    runArguments: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ) {
     this.side = side;
     this.namespace = namespace;
     this.files = files;
     this.#arguments = runArguments;
+    this.#environment = environment;
   }
 
   get child(): Child {
@@ -56,12 +65,9 @@ export class GatewayDaemon {
 
   /** @param timeoutMillis for whatever has to be in place before it listens */
   async start(timeoutMillis?: number): Promise<void> {
-    this.#child = await this.namespace.spawn(program, [
-      'run',
-      '--config',
-      this.files.config,
-      ...this.#arguments,
-    ]);
+    const words = ['run', '--config', this.files.config, ...this.#arguments];
+    const env = { ...process.env, ...this.#environment };
+    this.#child = await this.namespace.spawn(program, words, { env });
     await this.child.waitFor(/runs as/, timeoutMillis);
   }
 

@@ -53,30 +53,9 @@ describe('plain traffic over two tiers', () => {
   });
   after(() => site?.close());
 
-  async function carriers(): Promise<string[]> {
-    const { internet } = await site.daemon.status();
-    const [v4] = internet?.families ?? [];
-    return (v4?.carriers ?? []).map(({ link }) => link);
-  }
-
-  async function carriedBy(wanted: readonly string[], withinMillis = 15_000): Promise<void> {
-    const deadline = performance.now() + withinMillis;
-    for (let seen: string[] = []; ; seen = await carriers()) {
-      if (seen.join() === wanted.join()) return;
-      if (performance.now() > deadline) assert.fail(`carried by ${seen.join()}\n${site.daemon.child.output}`);
-      await sleep(30);
-    }
-  }
-
-  async function goodBoth(): Promise<void> {
-    const deadline = performance.now() + 15_000;
-    for (;;) {
-      const { links } = await site.daemon.status();
-      if (links.every(({ probe }) => probe?.verdict === 'up')) return;
-      if (performance.now() > deadline) assert.fail(JSON.stringify(links));
-      await sleep(50);
-    }
-  }
+  const carriedBy = (wanted: readonly string[], withinMillis?: number) =>
+    site.carriedBy(wanted, withinMillis);
+  const goodBoth = () => site.verdicts({ link0: 'up', link1: 'up' });
 
   /** A fault of link 0; traffic of the client and of the gateway itself goes by link 1 at once, in both families. */
   async function movesBy(
@@ -147,14 +126,14 @@ describe('plain traffic over two tiers', () => {
   it('moves when the interface is set down, and returns', async () => {
     await movesBy(() => site.gateway.ip('link set wan0 down'));
     await site.gateway.ip('link set wan0 up');
-    await dressAgain();
+    await site.dressAgain();
     await returns();
   });
 
   it('moves when the address is removed, and returns', async () => {
     const { v4, v6 } = behindRouter(0, 2);
     await movesBy(() => site.gateway.ip(`address del ${v4}/24 dev wan0`, `address del ${v6}/64 dev wan0`));
-    await dressAgain();
+    await site.dressAgain();
     await returns();
   });
 
@@ -163,7 +142,7 @@ describe('plain traffic over two tiers', () => {
       await site.gateway.ip('route del default dev wan0');
       await site.gateway.run('ip', ['-6', 'route', 'del', 'default', 'dev', 'wan0']);
     }, 2 * PROMISED_MILLIS);
-    await dressAgain();
+    await site.dressAgain();
     await returns();
   });
 
@@ -177,7 +156,7 @@ describe('plain traffic over two tiers', () => {
     await site.daemon.start();
     const watch = await JournalWatch.start(site.daemon);
     await sleep(4_000);
-    assert.deepEqual(await carriers(), ['link1']);
+    assert.deepEqual(await site.carriers(), ['link1']);
     assert.deepEqual(await watch.of('internetMoved'), []);
     const count = Number(onBackup.output.trim().split('\n').at(-1)?.split(' ')[0]);
     await onBackup.waitFor(new RegExp(`^${count + 5} `, 'm'), 3_000);
@@ -203,12 +182,6 @@ describe('plain traffic over two tiers', () => {
     // What was set down and up again stands in another order.
     assert.deepEqual(sorted(await machineState(site.gateway)), sorted(untouched));
   });
-
-  async function dressAgain(): Promise<void> {
-    const [hop, own] = [behindRouter(0, 1), behindRouter(0, 2)];
-    await site.gateway.addAddresses('wan0', `${own.v4}/24`, `${own.v6}/64`);
-    for (const via of Object.values(hop)) await site.gateway.addRoute('default', via, 'dev wan0 metric 100');
-  }
 
   async function backstay(...words: string[]): Promise<number> {
     const child = await Child.start(program, [...words, '--socket', site.daemon.files.socket]);

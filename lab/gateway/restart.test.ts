@@ -2,7 +2,7 @@
  * Daemons that end, die, or stand still, and what the peer, the machine and the connections inside notice of it.
  */
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { readIdentity } from '../../src/linux/identity.ts';
 import { privateNetworks, type Side } from '../addressing.ts';
 import { gatewayConfig, tunnelInterface } from '../gateway-configs.ts';
 import { type GatewayDaemon, waitUntilUp } from '../gateways.ts';
+import { fillUp } from './full-disk.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { type MachineState, machineState } from './machine-state.ts';
 import { program, withMounts } from './refusal.ts';
@@ -183,14 +184,6 @@ describe('a daemon', () => {
 async function kill(daemon: GatewayDaemon): Promise<void> {
   daemon.kill();
   await daemon.child.exited;
-}
-
-function fillUp(file: string): void {
-  try {
-    for (;;) appendFileSync(file, Buffer.alloc(1024));
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-  }
 }
 
 /** Something for the journals of both sides. */

@@ -1,11 +1,11 @@
 /**
  * Keeps a connection to the server and sends a line every 100 ms; prints each answer with its number, and the connection's end.
- * Arguments: address, port, and how many answers are enough (default: all).
+ * Arguments: address, port, how many answers are enough (default: all), and its own address.
  */
 import { connect } from 'node:net';
 
-const [address = '', port = '', enough = ''] = process.argv.slice(2);
-const socket = connect(Number(port), address);
+const [address = '', port = '', enough = '', source = ''] = process.argv.slice(2);
+const socket = connect({ host: address, port: Number(port), ...(source !== '' && { localAddress: source }) });
 let count = 0;
 const timer = setInterval(() => socket.write('x'), 100);
 socket.setNoDelay(true).on('connect', () => socket.write('x'));
