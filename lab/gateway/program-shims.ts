@@ -1,0 +1,81 @@
+/**
+ * Stand-ins for programs of the system that a daemon finds first in its PATH: they do what the real ones do until an obstacle is put
+ * in their way.
+ *
+ * Contract: `nft` refuses or swallows a script that speaks of a table; `ip` lets the kernel refuse the commands of a batch that fit a
+ * pattern. Everything else is the real program's.
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type Obstacle =
+  /** `swallow`: as if it had been loaded. */
+  | { readonly program: 'nft'; readonly how: 'refuse' | 'swallow'; readonly table: string }
+  /** An extended regular expression of sed(1) for lines. */
+  | { readonly program: 'ip'; readonly lines: string };
+
+export class ProgramShims {
+  readonly #directory: string;
+
+  constructor() {
+    this.#directory = mkdtempSync(join(tmpdir(), 'bs-shims-'));
+    this.#write('nft', nftShim(this.#directory));
+    this.#write('ip', ipShim(this.#directory));
+  }
+
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** For the daemon. */
+  get environment(): NodeJS.ProcessEnv {
+    return { PATH: `${this.#directory}:${process.env['PATH']}` };
+  }
+
+  put(obstacle: Obstacle): void {
+    const text = obstacle.program === 'nft' ? `${obstacle.how}\n${obstacle.table}\n` : `${obstacle.lines}\n`;
+    writeFileSync(join(this.#directory, `${obstacle.program}.obstacle`), text);
+  }
+
+  takeAway(): void {
+    for (const program of ['nft', 'ip'])
+      rmSync(join(this.#directory, `${program}.obstacle`), { force: true });
+  }
+
+  #write(name: string, text: string): void {
+    const path = join(this.#directory, name);
+    writeFileSync(path, text);
+    chmodSync(path, 0o755);
+  }
+}
+
+const head = '#!/bin/bash\nset -u\n';
+
+function nftShim(directory: string): string {
+  return `${head}
+if [ "$*" = "-f -" ] && [ -e ${directory}/nft.obstacle ]; then
+  script=$(cat)
+  { read -r how; read -r table; } < ${directory}/nft.obstacle
+  if [[ $script == *"table inet $table"* ]]; then
+    [ "$how" = swallow ] && exit 0
+    echo "Error: Could not process rule: No space left on device" >&2
+    exit 1
+  fi
+  exec /usr/sbin/nft -f - <<< "$script"
+fi
+exec /usr/sbin/nft "$@"
+`;
+}
+
+/** A route by a device that does not exist is refused as any other, and its neighbours in the batch are carried out. */
+function ipShim(directory: string): string {
+  return `${head}
+if [ "\${!#}" = - ] && [ -e ${directory}/ip.obstacle ]; then
+  read -r lines < ${directory}/ip.obstacle
+  sed -E "s,.*($lines).*,route add default dev obstacle," | /usr/sbin/ip "$@"
+  exit
+fi
+exec /usr/sbin/ip "$@"
+`;
+}
