@@ -19,7 +19,7 @@ const busyShare = 0.8;
 /** Without a `rate`: rounds with half of the greatest load, which must be worth the name. */
 const busyShareOfPeak = 0.5;
 const leastPeakBps = 100_000;
-/** So many idle rounds without loss show that the line is sound by itself. */
+/** So many idle rounds without loss show that the line is sound by itself, where no `rate` says that it is full. */
 const leastIdleRounds = 3;
 
 export type Figures = { readonly lossRatio: number | undefined; readonly delayMillis: number | undefined };
@@ -56,17 +56,21 @@ export class LinkFigures {
 
   /** Whether what exceeds the thresholds does so under own load only. */
   isOverloaded(thresholds: Pick<ProbeConfig, 'lossAbove' | 'lossBelow' | 'delay'>): boolean {
-    const busy = this.#samples.filter((sample) => this.#isBusy(sample));
-    const idle = this.#samples.filter((sample) => !this.#isBusy(sample));
+    const isBusy = this.#samples.map((sample) => this.#isBusy(sample));
+    const busy = this.#samples.filter((_, index) => isBusy[index]);
+    // While a queue fills and empties the load is neither: a round beside a busy one says nothing of the line.
+    const idle = this.#samples.filter(
+      (_, index) => !(isBusy[index] || isBusy[index - 1] || isBusy[index + 1]),
+    );
     if (busy.length === 0) return false;
     const { lossAbove, lossBelow, delay } = thresholds;
     const under = figuresOf(busy);
     const isBad =
       (under.lossRatio ?? 0) > lossAbove || (under.delayMillis ?? 0) > (delay?.aboveMillis ?? Infinity);
     if (!isBad) return false;
-    if (idle.length < leastIdleRounds) return idle.length === 0 && this.#rateBps !== undefined;
+    if (idle.length < leastIdleRounds && this.#rateBps === undefined) return false;
     const rest = figuresOf(idle);
-    return (rest.lossRatio ?? 1) < lossBelow && (rest.delayMillis ?? 0) < (delay?.belowMillis ?? Infinity);
+    return (rest.lossRatio ?? 0) < lossBelow && (rest.delayMillis ?? 0) < (delay?.belowMillis ?? Infinity);
   }
 
   #isBusy({ loadBps = 0 }: Sample): boolean {

@@ -203,6 +203,11 @@ describe('degradation', () => {
       const [degraded] = rig.rounds(6, [1, 2, 1, 3], { loadBps: 9.6e6 });
       assert.deepEqual([degraded?.verdict, degraded?.cause], ['degraded', 'overloaded']);
     }
+    const filling = new ProbeRig({}, 10e6);
+    filling.rounds(5, good, { loadBps: 100_000 });
+    // The load began in the middle of this one.
+    filling.rounds(1, [1, 1, 1, 3], { loadBps: 5e6 });
+    assert.equal(filling.rounds(6, [1, 2, 1, 3], { loadBps: 9.6e6 })[0]?.cause, 'overloaded');
     const rig = new ProbeRig({}, 10e6);
     assert.equal(rig.rounds(9, [1, 2, 1, 3], { loadBps: 100_000 }).at(-1)?.cause, 'lossy');
   });
