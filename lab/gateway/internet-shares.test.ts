@@ -62,7 +62,7 @@ describe('weights within a tier', () => {
       },
     });
     await addClients(site);
-    await site.daemon.start();
+    await site.daemon.start(90_000);
     await site.carriedBy(['link0', 'link1']);
   });
   after(() => site?.close());
@@ -111,7 +111,7 @@ describe('a canary', () => {
       },
     });
     await addClients(site);
-    await site.daemon.start();
+    await site.daemon.start(90_000);
     await site.carriedBy(['link0']);
     await site.verdicts({ link0: 'up', link1: 'up' });
   });
@@ -167,7 +167,7 @@ describe('two links that are two addresses of one interface', () => {
       internet: { links: { link0: { tier: 1 }, link1: { tier: 1 } }, masquerade: masqueraded, hold: '1s' },
     });
     await addClients(site);
-    await site.daemon.start();
+    await site.daemon.start(90_000);
     await site.carriedBy(['link0', 'link1']);
     await site.verdicts({ link0: 'up', link1: 'up' });
   });

@@ -37,7 +37,7 @@ describe("a link with the seed's settings", () => {
       links: { link0: { probe: seed } },
       internet: { links: { link0: { tier: 1 }, link1: { tier: 2 } }, masquerade: masqueraded, hold: '1s' },
     });
-    await site.daemon.start();
+    await site.daemon.start(90_000);
     await site.carriedBy(['link0']);
     await site.verdicts({ link0: 'up', link1: 'up' });
   });
