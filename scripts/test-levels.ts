@@ -22,7 +22,9 @@ const minuteMillis = 60_000;
  */
 const patient = [
   'on-demand',
+  'internet-obstacles',
   'internet',
+  'internet-shares',
   'link-authentication',
   'tcp-encapsulation',
   'alarms',
@@ -31,6 +33,8 @@ const patient = [
   'behind-nat',
   'carries',
   'link-probes',
+  'seed-rounds',
+  'tunnel-target',
   'rekey',
   'refusals',
   'filters',
