@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { BackstayError } from '../errors.ts';
 import { runProgram, tryProgram } from './run-program.ts';
@@ -24,4 +25,25 @@ test('a failing program is an error with what it said, or an answer', async () =
 test('a missing program, and one that a signal ended, are errors', async () => {
   await assert.rejects(tryProgram('bs-no-such-program', []), { code: 'BS_PROGRAM_MISSING' });
   await assert.rejects(tryProgram('sh', ['-c', 'kill -9 $$']), { code: 'BS_PROGRAM_FAILED' });
+});
+
+test('a program whose child stays behind is not waited for longer than it runs, nor one that closes every file', async () => {
+  const begin = performance.now();
+  const { stdout } = await tryProgram('sh', ['-c', 'sleep 4 & echo $!']);
+  assert.ok(performance.now() - begin < 3_000);
+  process.kill(Number(stdout));
+  const closing = 'exec 3>&-; sleep 0.3; echo late; exit 4';
+  assert.deepEqual(await tryProgram('sh', ['-c', closing]), { status: 4, stdout: 'late\n', stderr: '' });
+});
+
+test('a program has signals as a new process has them, and none of our files', async () => {
+  const status = await runProgram('cat', ['/proc/self/status']);
+  const setOf = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s(\\w+)$`, 'm').exec(status)?.[1]}`);
+  assert.equal(setOf('SigBlk'), 0n);
+  // Signals 32 and 33 are the C library's own.
+  assert.equal(setOf('SigIgn') & ~0x1_8000_0000n, 0n);
+  const file = openSync('/dev/null', 'r');
+  const files = await runProgram('ls', ['/proc/self/fd']);
+  closeSync(file);
+  assert.ok(!files.trim().split('\n').includes(`${file}`), files);
 });

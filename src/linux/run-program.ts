@@ -5,8 +5,10 @@
  * an error status, for callers that can make sense of it. A child that is too slow or too talkative is killed.
  * Throws: BS_PROGRAM_MISSING, BS_PROGRAM_FAILED (with the end of what the program said).
  */
-import { type ExecFileException, execFile } from 'node:child_process';
+import { accessSync, closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { BackstayError } from '../errors.ts';
+import { type Ended, memoryFile, reap, SpawnError, type StandardFiles, spawnProgram } from './spawn.ts';
 
 export type ProgramOptions = {
   /** What the program reads from its standard input. */
@@ -14,6 +16,18 @@ export type ProgramOptions = {
 };
 
 export type ProgramResult = { readonly status: number; readonly stdout: string; readonly stderr: string };
+
+/** ip(8) takes milliseconds; 10 s means that the kernel or the machine hangs. */
+const timeoutMillis = 10_000;
+/** How often a program that takes longer than usual is looked after. */
+const lookMillis = 250;
+/** A process that closes its files ends at once, but for those that close them for another reason. */
+const nearEndMillis = 5;
+
+/** A full table of the internet's routes, about a million, does not fit: nothing here asks for it. */
+const maxOutputBytes = 64 * 1024 * 1024;
+
+const saidAtMost = 2000;
 
 export async function runProgram(
   name: string,
@@ -25,51 +39,114 @@ export async function runProgram(
   throw programFailed(commandLine(name, args), result.stderr.trim() || `exit status ${result.status}`);
 }
 
-export function tryProgram(
+export async function tryProgram(
   name: string,
   args: readonly string[],
-  options: ProgramOptions = {},
+  { input = '' }: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<ProgramResult>();
-  const limits = { timeout: timeoutMillis, maxBuffer: maxOutputBytes, killSignal: 'SIGKILL' } as const;
-  const child = execFile(name, args, { ...limits, env: environment() }, (error, stdout, stderr) => {
-    if (error === null) resolve({ status: 0, stdout, stderr });
-    else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr });
-    else reject(brokenRun(error, name, args, stderr));
-  });
-  // A child that ends before it has read everything is judged by its exit status, not by our broken pipe.
-  child.stdin?.on('error', () => {});
-  child.stdin?.end(options.input ?? '');
-  return promise;
+  const files = openFiles();
+  try {
+    // By position: the program reads from where the file stands, its beginning.
+    writeAll(files.stdin, Buffer.from(input));
+    const { ended, cutShort } = await run(name, args, files);
+    const stderr = textOf(files.stderr);
+    if (cutShort === undefined && 'status' in ended)
+      return { status: ended.status, stdout: textOf(files.stdout), stderr };
+    const why = cutShort ?? ('signal' in ended ? `ended by signal ${ended.signal}` : '');
+    throw programFailed(commandLine(name, args), [why, stderr.trim()].filter(Boolean).join(': '));
+  } finally {
+    for (const fd of Object.values(files)) closeSync(fd);
+  }
 }
 
-/** ip(8) takes milliseconds; 10 s means that the kernel or the machine hangs. */
-const timeoutMillis = 10_000;
-
-/** A full table of the internet's routes, about a million, does not fit: nothing here asks for it. */
-const maxOutputBytes = 64 * 1024 * 1024;
-
-const saidAtMost = 2000;
-
-/** `su` without `-` leaves root without the directories that have ip and nft on Debian. */
-function environment(): NodeJS.ProcessEnv {
-  const path = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':');
-  return { ...process.env, PATH: path, LC_ALL: 'C' };
+function openFiles(): StandardFiles {
+  const [stdin, stdout, stderr] = [memoryFile('input'), memoryFile('output'), memoryFile('errors')];
+  return { stdin, stdout, stderr };
 }
 
-function brokenRun(
-  error: ExecFileException,
+/** @returns how it ended, and why it was killed if it was */
+async function run(
   name: string,
   args: readonly string[],
-  stderr: string,
-): BackstayError {
-  if (error.code === 'ENOENT' || error.code === 'EACCES') {
-    return new BackstayError('BS_PROGRAM_MISSING', `The program ${name} can't be run (${error.code}).`, {
+  files: StandardFiles,
+): Promise<{ ended: Ended; cutShort: string | undefined }> {
+  const { pid, lifeline } = start(name, args, files);
+  const begin = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  let cutShort: string | undefined;
+  const reaped = () => {
+    const ended = reap(pid);
+    if (ended !== undefined) resolve(ended);
+    return ended !== undefined;
+  };
+  const look = setInterval(() => {
+    // What it started may keep the lifeline open, or it may have closed it itself.
+    if (reaped()) return;
+    if (performance.now() - begin > timeoutMillis) cutShort = `no answer within ${timeoutMillis / 1000} s`;
+    else if (sizeOf(files.stdout) + sizeOf(files.stderr) > maxOutputBytes) cutShort = 'it says too much';
+    if (cutShort !== undefined) process.kill(pid, 'SIGKILL');
+  }, lookMillis);
+  let nearEnd: NodeJS.Timeout | undefined;
+  const reapSoon = () => {
+    if (!reaped()) nearEnd = setTimeout(reapSoon, nearEndMillis);
+  };
+  lifeline.once('close', reapSoon).resume();
+  const ended = await promise;
+  clearInterval(look);
+  clearTimeout(nearEnd);
+  lifeline.off('close', reapSoon).destroy();
+  return { ended, cutShort };
+}
+
+function start(name: string, args: readonly string[], files: StandardFiles): ReturnType<typeof spawnProgram> {
+  const directories = searchPath();
+  try {
+    const environment = { ...process.env, PATH: directories.join(':'), LC_ALL: 'C' };
+    return spawnProgram(find(name, directories), [name, ...args], environment, files);
+  } catch (error) {
+    if (!(error instanceof SpawnError)) throw error;
+    if (error.code !== 'ENOENT' && error.code !== 'EACCES')
+      throw programFailed(commandLine(name, args), error.message, error);
+    throw new BackstayError('BS_PROGRAM_MISSING', `The program ${name} can't be run (${error.code}).`, {
       cause: error,
     });
   }
-  const why = error.killed === true ? `no answer within ${timeoutMillis / 1000} s` : error.message;
-  return programFailed(commandLine(name, args), [why, stderr.trim()].filter(Boolean).join(': '), error);
+}
+
+/** `su` without `-` leaves root without the directories that have ip and nft on Debian. */
+function searchPath(): string[] {
+  return [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'].filter(Boolean);
+}
+
+/** The first of this name that can be run; the name itself when there is none. */
+function find(name: string, directories: readonly string[]): string {
+  if (name.includes('/')) return name;
+  return directories.map((directory) => join(directory, name)).find(isExecutable) ?? name;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, null, written);
+}
+
+function sizeOf(fd: number): number {
+  return fstatSync(fd).size;
+}
+
+function textOf(fd: number): string {
+  const bytes = Buffer.allocUnsafe(Math.min(sizeOf(fd), maxOutputBytes));
+  let length = 0;
+  for (let count = -1; count !== 0 && length < bytes.length; length += count)
+    count = readSync(fd, bytes, length, bytes.length - length, length);
+  return bytes.toString('utf8', 0, length);
 }
 
 function programFailed(command: string, said: string, cause?: unknown): BackstayError {
