@@ -32,8 +32,13 @@ export type GatewaysOptions = Omit<ConfigOptions, 'fingerprints'> & {
   /** Start no daemon: the test has to change something before. */
   readonly withoutStarting?: boolean;
   /** Arguments behind `run --config FILE`, per side. */
+  /** As an operator starts them. What a test looks at does not depend on it, and there are hundreds of starts. */
+  readonly isWarmedUp?: boolean;
   readonly runArguments?: (files: GatewayFiles) => readonly string[];
 };
+
+/** For daemons of which nothing is measured. */
+export const quickStart = ['--quick-start'] as const;
 
 export class GatewayDaemon {
   readonly side: Side;
@@ -124,9 +129,12 @@ export async function openGateways(lab: Lab, sites: Sites, options: GatewaysOpti
     b: createIdentity(gatewayFiles(directory, 'b').identity).fingerprint,
   };
   const files = writeGatewayConfigs(sites, directory, { ...options, fingerprints });
-  const runArguments = options.runArguments ?? (() => []);
-  const a = new GatewayDaemon('a', sites.gatewayA, files.a, runArguments(files.a));
-  const b = new GatewayDaemon('b', sites.gatewayB, files.b, runArguments(files.b));
+  const words = (of: GatewayFiles) => [
+    ...(options.isWarmedUp === true ? [] : quickStart),
+    ...(options.runArguments?.(of) ?? []),
+  ];
+  const a = new GatewayDaemon('a', sites.gatewayA, files.a, words(files.a));
+  const b = new GatewayDaemon('b', sites.gatewayB, files.b, words(files.b));
   if (options.withoutStarting === true) return { a, b, directory };
   await Promise.all([a.start(), b.start()]);
   if (options.withoutWaiting !== true) await waitUntilUp({ a, b });

@@ -17,7 +17,7 @@ export type Level = {
 const minuteMillis = 60_000;
 
 /**
- * Tests of the laboratory that wait for timers most of the time, and whose bounds leave room for a neighbour: two of them
+ * Tests of the laboratory that wait for timers most of the time, and whose bounds leave room for neighbours: three of them
  * run side by side. The longest come first, so that none is left over.
  */
 const patient = [
@@ -76,7 +76,7 @@ export function testLevels(pattern = ''): readonly Level[] {
     {
       name: 'lab',
       files: patient.filter((file) => lab.includes(file)),
-      concurrency: 2,
+      concurrency: 3,
       timeoutMillis: 10 * minuteMillis,
       asksAgain: true,
     },

@@ -59,7 +59,11 @@ async function measureOver(
   links: Sites['links'],
   { seconds, streams, declareRates, congestion }: BondingSettings,
 ): Promise<Measured[]> {
-  const gateways = await openGateways(lab, { ...sites, links }, { families: 'v4', declareRates });
+  const gateways = await openGateways(
+    lab,
+    { ...sites, links },
+    { families: 'v4', declareRates, isWarmedUp: true },
+  );
   try {
     const measured: Measured[] = [];
     for (const count of streams) {

@@ -40,7 +40,7 @@ const AFTER_MILLIS = 5_000;
 export async function runFailover(fault: Fault, settings: FailoverSettings): Promise<FailoverRound> {
   await using lab = await Lab.open('failover');
   const sites = await openSites(lab, { profile: settings.profile });
-  const { a, b } = await openGateways(lab, sites, { families: 'v4' });
+  const { a, b } = await openGateways(lab, sites, { families: 'v4', isWarmedUp: true });
   const { packetsPerSecond } = settings;
   const tcp = await TcpStream.start(sites);
   const datagrams = await NumberedStream.start(sites, { packetsPerSecond, bytes: PACKET_BYTES });

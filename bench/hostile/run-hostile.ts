@@ -61,7 +61,7 @@ export async function runHostile(lab: Lab, settings: HostileSettings): Promise<H
   const remove = () => rmSync(directory, { recursive: true, force: true });
   lab.onRemoval({ gracefully: async () => remove(), now: remove });
   const sites = await openSites(lab, { profile: ['plain'] });
-  const gateways = await openGateways(lab, sites, { families: 'v4' });
+  const gateways = await openGateways(lab, sites, { families: 'v4', isWarmedUp: true });
   const stream = () => measureStream(sites, settings.seconds);
   // Until memory and compiled code are as they are in service: a stream alone takes them there too, but not the first one.
   for (let warming = 0; warming < WARMING_STREAMS; warming++) await stream();

@@ -43,7 +43,7 @@ export async function runSoak(
 ): Promise<SoakOutcome> {
   const sites = await openSites(lab, { profile: 'fast' });
   const overrides = { tunnel: { rekey: { after: settings.rekeyAfter } } };
-  const gateways = await openGateways(lab, sites, { families: 'v4', overrides });
+  const gateways = await openGateways(lab, sites, { families: 'v4', overrides, isWarmedUp: true });
   const load = new Load(sites, settings.mbit);
   const samples = await watchMemory(gateways, settings.minutes * 60_000, onSample);
   const report = await load.stop();

@@ -23,7 +23,7 @@ export const backstayByTcp: Contender = {
 async function openOver(lab: Lab, sites: Sites, links: number, encapsulation: 'auto' | 'tcp') {
   const some = { ...sites, links: sites.links.slice(0, links) };
   const overrides = { link: { encapsulation } };
-  const gateways = await openGateways(lab, some, { families: 'v4', overrides });
+  const gateways = await openGateways(lab, some, { families: 'v4', overrides, isWarmedUp: true });
   return {
     async close() {
       await Promise.all([gateways.a.stop(), gateways.b.stop()]);

@@ -57,7 +57,7 @@ async function carry(
   files: { readonly source: string; readonly destination: string },
 ): Promise<Omit<DemoRecord, 'sentHash'>> {
   const sites = await openSites(lab, { profile: [link, link] });
-  const { a } = await openGateways(lab, sites, {});
+  const { a } = await openGateways(lab, sites, { isWarmedUp: true });
   display.say('Both gateways are up, and so is the tunnel between them on every link.\n');
   const before = bytesByLink(await a.status());
   const transfer = await Transfer.start(sites, files.source, files.destination);

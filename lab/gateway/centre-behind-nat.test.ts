@@ -10,7 +10,7 @@ import type { TunnelStatus } from '../../src/api/status.ts';
 import { createIdentity } from '../../src/linux/identity.ts';
 import { behindRouter, outside } from '../addressing.ts';
 import { type GatewayFiles, gatewayFiles } from '../gateway-configs.ts';
-import { GatewayDaemon } from '../gateways.ts';
+import { GatewayDaemon, quickStart } from '../gateways.ts';
 import { Lab } from '../lab.ts';
 import { connect, Namespace } from '../namespace.ts';
 import { JournalWatch } from './journal-watch.ts';
@@ -52,7 +52,7 @@ describe('a centre whose sites are behind one address', () => {
       { peer: { fingerprint }, networks: [network] },
     ]);
     write(files, 'centre', centreAddress, Object.fromEntries(tunnels));
-    centre = new GatewayDaemon('b', middle, files, []);
+    centre = new GatewayDaemon('b', middle, files, quickStart);
     await Promise.all([centre, ...branches].map((daemon) => daemon.start()));
     await allUp();
   });
@@ -73,7 +73,7 @@ describe('a centre whose sites are behind one address', () => {
     const fingerprint = newKey(files);
     const peer = { fingerprint: centreKey, addresses: [centreAddress] };
     write(files, site.name, 'auto', { centre: { peer, networks: [`${centreInside}/32`] } });
-    return { site, fingerprint, daemon: new GatewayDaemon('a', namespace, files, []) };
+    return { site, fingerprint, daemon: new GatewayDaemon('a', namespace, files, quickStart) };
   }
 
   async function allUp(): Promise<readonly TunnelStatus[]> {

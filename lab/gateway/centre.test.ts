@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { createIdentity } from '../../src/linux/identity.ts';
 import { gatewayInside, hostInside, outside } from '../addressing.ts';
 import { type GatewayFiles, gatewayFiles } from '../gateway-configs.ts';
-import { GatewayDaemon } from '../gateways.ts';
+import { GatewayDaemon, quickStart } from '../gateways.ts';
 import { Lab } from '../lab.ts';
 import { connect, Namespace } from '../namespace.ts';
 import { openSites, type Sites } from '../sites.ts';
@@ -77,9 +77,9 @@ describe('a centre', () => {
         centre: { peer: calls([third.link.far]), networks: ['10.2.0.0/24', '10.1.0.0/24'] },
       },
     );
-    branch = new GatewayDaemon('a', sites.gatewayA, files.a, []);
-    centre = new GatewayDaemon('b', sites.gatewayB, files.b, []);
-    outpost = new GatewayDaemon('a', namespace, files.c, []);
+    branch = new GatewayDaemon('a', sites.gatewayA, files.a, quickStart);
+    centre = new GatewayDaemon('b', sites.gatewayB, files.b, quickStart);
+    outpost = new GatewayDaemon('a', namespace, files.c, quickStart);
     await Promise.all([branch.start(), centre.start(), outpost.start()]);
     await allUp();
   });

@@ -93,7 +93,7 @@ describe('a step of a failover that fails', () => {
 
   /** Between two attempts nothing is left of the one that failed. */
   async function restsAt(wanted: Text): Promise<void> {
-    for (let look = 0; look < 8; look++) {
+    for (let look = 0; look < 5; look++) {
       let seen = await text();
       // An attempt may be under way.
       for (let again = 0; again < 5 && !isDeepStrictEqual(seen, wanted); again++) {
@@ -101,7 +101,7 @@ describe('a step of a failover that fails', () => {
         seen = await text();
       }
       assert.deepEqual(seen, wanted);
-      await sleep(350);
+      await sleep(300);
     }
   }
 

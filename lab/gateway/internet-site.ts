@@ -17,7 +17,7 @@ import { createIdentity } from '../../src/linux/identity.ts';
 import { behindRouter, onOutsideSubnet, outside, privateNetworks } from '../addressing.ts';
 import type { Child } from '../child.ts';
 import { gatewayFiles } from '../gateway-configs.ts';
-import { GatewayDaemon } from '../gateways.ts';
+import { GatewayDaemon, quickStart } from '../gateways.ts';
 import { Lab } from '../lab.ts';
 import { connect, type Namespace } from '../namespace.ts';
 import type { LinkProfile } from '../profiles.ts';
@@ -207,7 +207,7 @@ function writeDaemon(
       internet,
     }),
   );
-  return new GatewayDaemon('a', sites.gatewayA, files, [], environment);
+  return new GatewayDaemon('a', sites.gatewayA, files, quickStart, environment);
 }
 
 /** Where the interface alone does not say which link it is. */

@@ -21,8 +21,8 @@ const profile = [
   { rateMbit: RATE_MBIT, delayMillis: 5 },
   { rateMbit: RATE_MBIT, delayMillis: 5 },
 ];
-const demand = { above: '80%', for: '2s', below: '40%', 'below-for': '2s', outage: '5s' };
-const HOLD_MILLIS = 6_000;
+const demand = { above: '80%', for: '1s', below: '40%', 'below-for': '1s', outage: '5s' };
+const HOLD_MILLIS = 3_000;
 const SETTLE_MILLIS = 12_000;
 /** After so long both sides have the keys of the new session. */
 const NOTICE_MILLIS = 500;
@@ -89,12 +89,12 @@ describe('a link on demand', () => {
   it('comes under load, stays while use is between the thresholds, and goes after it', async () => {
     await startWith();
     const calm = await startStream(medium);
-    await sleep(5_000);
+    await sleep(3_000);
     assert.deepEqual(commands(pair), [], 'not for a load below the threshold');
     const more = await startStream(bytesPerSecond(0.35));
     const dialled = await watch.waitFor('linkDialled', undefined, SETTLE_MILLIS);
     assert.equal(dialled.evidence.reason, 'load');
-    assert.ok(dialled.evidence.forMillis >= 2_000);
+    assert.ok(dialled.evidence.forMillis >= 1_000);
     const { usedBps = 0, capacityBps = 0 } = dialled.evidence;
     assert.ok(
       usedBps > 0.8 * capacityBps && capacityBps <= RATE_MBIT * 1e6,
@@ -103,7 +103,7 @@ describe('a link on demand', () => {
     await pair.a.waitForTunnel(({ paths }) => paths.some(carriesOver('link1')));
     await waitForState(pair, 'holding');
     await more.finish();
-    await sleep(HOLD_MILLIS + 4_000);
+    await sleep(HOLD_MILLIS + 3_000);
     assert.equal((await onDemand(pair)).state, 'up', 'what is left would be used by more than 40 %');
     assert.deepEqual(commands(pair), ['up']);
     await calm.finish();
@@ -119,7 +119,7 @@ describe('a link on demand', () => {
   });
 
   it('comes when the line is full, though nobody has said what it carries', async () => {
-    await startWith({}, { queue: '5ms', for: '2s', 'below-for': '2s' });
+    await startWith({}, { queue: '5ms', for: '1s', 'below-for': '1s' });
     await pair.a.stop();
     change(pair.a.files.config, ({ links }) => {
       for (const link of Object.values(links) as Section[]) delete link['rate'];
@@ -136,7 +136,7 @@ describe('a link on demand', () => {
   });
 
   it('comes when it is the only one left, and goes when another carries again', async () => {
-    await startWith({}, { outage: '3s', 'below-for': '2s' });
+    await startWith({}, { outage: '3s', 'below-for': '1s' });
     await pair.sites.link(0).set({ blackHole: true });
     const dialled = await watch.waitFor('linkDialled', undefined, SETTLE_MILLIS);
     assert.equal(dialled.evidence.reason, 'noLink');
@@ -161,7 +161,7 @@ describe('a link on demand', () => {
       .toLowerCase();
     await startWith({ hours: `${day} 00:00-00:01` });
     const stream = await startStream(heavy);
-    await sleep(6_000);
+    await sleep(4_000);
     assert.deepEqual(commands(pair), []);
     assert.equal((await onDemand(pair)).state, 'forbidden');
     await stream.finish();
@@ -169,7 +169,7 @@ describe('a link on demand', () => {
 
   it('is hung up when its hours end, held or not', async () => {
     // Hours end with a minute; until then there is time to dial.
-    const end = Math.ceil((Date.now() + 25_000) / 60_000) * 60_000;
+    const end = Math.ceil((Date.now() + 15_000) / 60_000) * 60_000;
     const clock = (millis: number) => new Date(millis).toISOString().slice(11, 16);
     const hours = `${clock(end - 3_600_000)}-${clock(end)}`;
     await startWith({ hold: '10m', hours, 'time-zone': 'UTC' });
@@ -187,7 +187,7 @@ describe('a link on demand', () => {
     const { v4, v6 } = privateNetworks.b;
     await startWith({}, { ...demand, traffic: [{ protocol: 'udp' }, { protocol: 'tcp', ports: '1-1000' }] });
     const stream = await startStream(heavy);
-    await sleep(6_000);
+    await sleep(4_000);
     assert.deepEqual(commands(pair), []);
     const rules = async () => (await pair.a.namespace.run('nft', ['list', 'ruleset'])).stdout;
     await pair.a.namespace.nft('delete table inet backstay-demand');

@@ -62,6 +62,10 @@ function addDaemonCommands(
     .command('run')
     .description('run the gateway in the foreground until SIGTERM or SIGINT')
     .option('-c, --config <file>', 'configuration file', defaultConfigPath)
+    .option(
+      '--quick-start',
+      'prove the packet path without warming it: half a start, and the first packets are slower',
+    )
     // For the laboratory only: with the keys its judges can read the packets.
     .addOption(new Option('--test-key-log <file>', 'write the ESP keys to a file').hideHelp())
     .action(async (options) => (await import('./commands/run.ts')).runGateway(options, terminal));

@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Outbound } from './outbound.ts';
-import { rehearse } from './rehearsal.ts';
+import { prove, rehearse } from './rehearsal.ts';
 
 const options = { skip: process.getuid?.() !== 0 && 'binding to an interface needs root' };
 
 test('the packet path brings packets through unharmed on this machine', options, () => {
   assert.equal(rehearse(5), true);
+  assert.equal(prove(), true);
 });
 
 test('a packet path that harms packets is found out', options, (t) => {
@@ -19,6 +20,8 @@ test('a packet path that harms packets is found out', options, (t) => {
     return ++drains < 40 ? drain.apply(this, args) : true;
   });
   assert.throws(() => rehearse(5), { code: 'BS_SELF_TEST_FAILED' });
+  drains = 0;
+  assert.throws(() => prove(), { code: 'BS_SELF_TEST_FAILED' });
 });
 
 test('a machine that is too busy to be warmed starts all the same', options, (t) => {

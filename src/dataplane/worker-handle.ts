@@ -35,15 +35,19 @@ export class WorkerHandle {
     });
   }
 
-  /** @param onEvent every event but `ready` and `released`; @param onDeath the thread ended without being told to */
+  /**
+   * @param onEvent every event but `ready` and `released`; @param onDeath the thread ended without being told to
+   * @param quickStart whether its code stays cold
+   */
   static async start(
     onEvent: (event: WorkerEvent) => void,
     onDeath: (error: BackstayError) => void,
+    quickStart = false,
   ): Promise<WorkerHandle> {
     const { port1, port2 } = new MessageChannel();
     const wake = WakeEvent.open();
     const counters = openCounters(workerCounters);
-    const data: WorkerData = { port: port2, wakeFd: wake.fd, counters };
+    const data: WorkerData = { port: port2, wakeFd: wake.fd, counters, quickStart };
     const worker = new Worker(new URL('./worker-main.ts', import.meta.url), {
       workerData: data,
       transferList: [port2],

@@ -6,18 +6,23 @@ import { WakeEvent } from '../linux/wake-event.ts';
 import { compileEarly } from './early-compiler.ts';
 import { PacketWorker, type WorkerLine } from './packet-worker.ts';
 import type { WorkerCommand, WorkerEvent } from './protocol.ts';
-import { rehearse } from './rehearsal.ts';
+import { prove, rehearse } from './rehearsal.ts';
 
 export type WorkerData = {
   readonly port: MessagePort;
   readonly wakeFd: number;
   readonly counters: SharedArrayBuffer;
+  readonly quickStart: boolean;
 };
 
-const { port, wakeFd, counters } = workerData as WorkerData;
+const { port, wakeFd, counters, quickStart } = workerData as WorkerData;
 try {
-  compileEarly();
-  rehearse();
+  if (quickStart) {
+    prove();
+  } else {
+    compileEarly();
+    rehearse();
+  }
   keepLittleFreeMemory();
   const line: WorkerLine = {
     receive: () => receiveMessageOnPort(port)?.message as WorkerCommand | undefined,

@@ -28,6 +28,8 @@ import { Gateway } from './gateway.ts';
 export type DaemonOptions = {
   /** For a laboratory: a file that ESP keys are written to, mode 0600. */
   readonly keyLogPath?: string;
+  /** The packet path is proven and not warmed. */
+  readonly quickStart?: boolean;
   /** Called when the gateway runs, with one line to show. */
   readonly onReady?: (line: string) => void;
 };
@@ -79,7 +81,8 @@ async function serveUntil(
 ): Promise<void> {
   const { config, record } = parts;
   let gateway: Gateway | undefined;
-  const worker = await WorkerHandle.start((event) => gateway?.workerEvent(event), stop.because);
+  const { quickStart = false } = options;
+  const worker = await WorkerHandle.start((event) => gateway?.workerEvent(event), stop.because, quickStart);
   try {
     gateway = new Gateway({ ...parts, worker });
     const running = gateway;
