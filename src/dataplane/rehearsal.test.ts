@@ -8,7 +8,6 @@ import { prove, rehearse } from './rehearsal.ts';
 const options = { skip: process.getuid?.() !== 0 && 'binding to an interface needs root' };
 
 test('the packet path brings packets through unharmed on this machine', options, () => {
-  assert.equal(rehearse(5), true);
   assert.equal(prove(), true);
 });
 
@@ -19,8 +18,6 @@ test('a packet path that harms packets is found out', options, (t) => {
     // After some packets nothing leaves any more.
     return ++drains < 40 ? drain.apply(this, args) : true;
   });
-  assert.throws(() => rehearse(5), { code: 'BS_SELF_TEST_FAILED' });
-  drains = 0;
   assert.throws(() => prove(), { code: 'BS_SELF_TEST_FAILED' });
 });
 
