@@ -124,7 +124,7 @@ test('ip breaking in the middle is an error and leaves what was before', { skip:
     `#!/bin/sh
 PATH=\${PATH#*:}
 ip "$@" || exit
-case "$*" in *-4*-batch*) [ -e ${stub}/broke ] || { touch ${stub}/broke; exit 77; } ;; esac\n`,
+case "$*" in "-4 -force -batch -") [ -e ${stub}/broke ] || { touch ${stub}/broke; exit 77; } ;; esac\n`,
   );
   chmodSync(`${stub}/ip`, 0o755);
   process.env['PATH'] = `${stub}:${path}`;

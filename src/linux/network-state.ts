@@ -20,7 +20,7 @@ import { ownProtocol } from '../network/route.ts';
 import { runCommands } from './ip-batch.ts';
 import { readInterfaces, readMainRoutes, readOwnRoutes, readRules } from './ip-json.ts';
 import { loadScript, readTable } from './nftables.ts';
-import { runProgram, tryProgram } from './run-program.ts';
+import { tryProgram } from './run-program.ts';
 import { adjustSettings, restoreSettings } from './sysctl.ts';
 
 export type NetworkFailure = {
@@ -36,9 +36,8 @@ export type AppliedNetwork = {
 };
 
 export async function readNetwork(): Promise<NetworkSnapshot> {
-  const [addresses, links, ipv4, ipv6, ownFirewall, ownFilters, ownInternet] = await Promise.all([
-    runProgram('ip', ['-json', '-details', 'address', 'show']),
-    runProgram('ip', ['-json', '-details', 'link', 'show']),
+  const [[addresses, links], ipv4, ipv6, ownFirewall, ownFilters, ownInternet] = await Promise.all([
+    readIp([], ['address show', 'link show']),
     readFamily(4),
     readFamily(6),
     readTable(firewallTable),
@@ -144,12 +143,10 @@ function problemError({ device, why }: Omit<PlanProblem, 'part'>): BackstayError
 }
 
 async function readFamily(family: 4 | 6) {
-  const read = (...words: string[]) => readIp(family, words);
-  const [main, own, rules] = await Promise.all([
-    read('route', 'show', 'table', 'main'),
-    read('route', 'show', 'table', 'all', 'protocol', String(ownProtocol)),
-    read('rule', 'show'),
-  ]);
+  const [main, own, rules] = await readIp(
+    [`-${family}`, '-N'],
+    ['route show table main', `route show table all protocol ${ownProtocol}`, 'rule show'],
+  );
   return {
     mainRoutes: readMainRoutes(main, family),
     ownRoutes: readOwnRoutes(own, family),
@@ -157,8 +154,23 @@ async function readFamily(family: 4 | 6) {
   };
 }
 
-async function readIp(family: 4 | 6, words: readonly string[]): Promise<string> {
-  const args = [`-${family}`, '-N', '-json', '-details', ...words];
+/** The answers to several questions by one ip(8), each a line of JSON; where it does not answer all of them, by one for each. */
+async function readIp<const Questions extends readonly string[]>(
+  options: readonly string[],
+  questions: Questions,
+): Promise<{ readonly [Index in keyof Questions]: string }> {
+  const args = [...options, '-json', '-details'];
+  const batch = await tryProgram('ip', [...args, '-force', '-batch', '-'], {
+    input: questions.map((question) => `${question}\n`).join(''),
+  });
+  const lines = batch.stdout.trimEnd().split('\n');
+  const isWhole = batch.status === 0 && batch.stderr === '' && lines.length === questions.length;
+  const answers = isWhole ? lines : await Promise.all(questions.map((question) => readOne(args, question)));
+  return answers as unknown as { readonly [Index in keyof Questions]: string };
+}
+
+async function readOne(options: readonly string[], question: string): Promise<string> {
+  const args = [...options, ...question.split(' ')];
   const result = await tryProgram('ip', args);
   if (result.status === 0) return result.stdout;
   // A kernel without IPv6 has no such routes and rules; a table that was never used does not exist.
