@@ -10,6 +10,7 @@ import { Arena } from '../linux/arena.ts';
 import { monotonicMicros } from '../linux/clock.ts';
 import { RECEIVER_ARENA_BYTES } from '../linux/datagram-receiver.ts';
 import { Epoll } from '../linux/epoll.ts';
+import { returnFreeMemory } from '../linux/free-memory.ts';
 import type { WakeEvent } from '../linux/wake-event.ts';
 import { DOUBLE_ZERO } from '../tunnel/double-zero.ts';
 import type { PathState } from '../tunnel/path/path.ts';
@@ -279,6 +280,7 @@ export class PacketWorker {
     try {
       if (command.kind === 'watch') this.#watch(command.fd);
       else if (command.kind === 'release') this.#line.tell({ kind: 'released', ticket: command.ticket });
+      else if (command.kind === 'returnMemory') returnFreeMemory();
       else if (command.kind === 'stop') this.#stopped = true;
       else this.#plane.carryOut(command);
     } catch (error) {

@@ -14,7 +14,7 @@ import { StreamTable } from './stream-table.ts';
 import { type LinkSocket, NameMemory, type PlanePath, setRemote, TunnelPlane } from './tunnel-plane.ts';
 
 /** Commands that change the plane; the others are the worker's own. */
-export type PlaneCommand = Exclude<WorkerCommand, { kind: 'watch' | 'release' | 'stop' }>;
+export type PlaneCommand = Exclude<WorkerCommand, { kind: 'watch' | 'release' | 'returnMemory' | 'stop' }>;
 
 /** Where descriptors are registered: the worker sleeps on them. */
 export type Readiness = {

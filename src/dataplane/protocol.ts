@@ -105,6 +105,8 @@ export type WorkerCommand =
   /** Tells with `watched` whenever this descriptor is readable; `drain` empties it. */
   | { readonly kind: 'watch'; readonly fd: number }
   | { readonly kind: 'release'; readonly ticket: number }
+  /** What is left of many changes; packets wait for it as long as one collection takes. */
+  | { readonly kind: 'returnMemory' }
   | { readonly kind: 'stop' };
 
 export type PathEvidence = {

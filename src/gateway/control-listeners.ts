@@ -24,6 +24,9 @@ import type { Tunnel } from './tunnel.ts';
 /** Tells a stranger's operator what is wrong; the first message of the session, hence the id. */
 const farewell = encodeMessage(1, { type: 'tunnelClose', reason: 'unknownPeer' });
 
+/** So many handshakes in a row leave more in the packet worker than a pause of some milliseconds there is worth. */
+const CROWD = 50;
+
 type ListenPlace = UsableFamily & { readonly tcpPort: number };
 
 type Listening = { readonly listener: ControlListener; readonly identity: string };
@@ -33,7 +36,7 @@ export class ControlListeners {
   readonly #tunnels: readonly Tunnel[];
   readonly #open = new Map<string, Listening>();
   readonly #failed = new Map<string, NetworkFailure>();
-  readonly #memory = new HandshakeMemory(returnFreeMemory);
+  readonly #memory = new HandshakeMemory((handshakes) => this.#returnMemory(handshakes));
 
   constructor(context: GatewayContext, tunnels: readonly Tunnel[]) {
     this.#context = context;
@@ -110,6 +113,11 @@ export class ControlListeners {
       if (claim !== undefined) return claim;
     }
     return undefined;
+  }
+
+  #returnMemory(handshakes: number): void {
+    returnFreeMemory();
+    if (handshakes >= CROWD) this.#context.worker.send({ kind: 'returnMemory' });
   }
 
   #refused(refusal: HandshakeRefusal): void {
