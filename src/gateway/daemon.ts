@@ -35,11 +35,10 @@ export type DaemonOptions = {
   readonly onReady?: (line: string) => void;
 };
 
-/**
- * After a start's own leavings are garbage, and after V8's compilers have done most of what the first traffic asks of them: together 20 MB
- * that would stay for ever in a process that then makes few objects.
- */
-const returnMemoryAfter = [10_000, 60_000];
+/** What a start leaves is garbage by then: 20 MB that would stay for hours in a process that afterwards makes few objects. */
+const START_IS_OVER_MILLIS = 10_000;
+/** What V8's compilers and new keys leave piece by piece would be 1 MB a minute under load until V8 finds it enough. */
+const TIDY_MILLIS = 120_000;
 
 export async function runDaemon(configPath: string, options: DaemonOptions = {}): Promise<void> {
   const config = loadConfigFile(configPath);
@@ -93,16 +92,16 @@ async function serveUntil(
   try {
     gateway = new Gateway({ ...parts, worker });
     const running = gateway;
-    const timers: NodeJS.Timeout[] = [];
+    const tidy: NodeJS.Timeout[] = [];
     const api = await openApiServer(config.gateway.socket, { source: running, ...sources, version });
     try {
       record(startedEvent(config));
       await gateway.start();
       options.onReady?.(`Backstay ${version} runs as ${config.gateway.name}.`);
-      timers.push(...returnMemoryAfter.map((millis) => setTimeout(returnFreeMemory, millis).unref()));
+      tidy.push(setTimeout(returnFreeMemory, START_IS_OVER_MILLIS), setInterval(returnFreeMemory, TIDY_MILLIS));
       await runUntil(stop, gateway, parts);
     } finally {
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of tidy) clearTimeout(timer);
       await api.close();
     }
   } finally {
