@@ -98,7 +98,10 @@ async function serveUntil(
       record(startedEvent(config));
       await gateway.start();
       options.onReady?.(`Backstay ${version} runs as ${config.gateway.name}.`);
-      tidy.push(setTimeout(returnFreeMemory, START_IS_OVER_MILLIS), setInterval(returnFreeMemory, TIDY_MILLIS));
+      tidy.push(
+        setTimeout(returnFreeMemory, START_IS_OVER_MILLIS),
+        setInterval(returnFreeMemory, TIDY_MILLIS, false),
+      );
       await runUntil(stop, gateway, parts);
     } finally {
       for (const timer of tidy) clearTimeout(timer);
