@@ -116,30 +116,45 @@ test('a part that the kernel refuses is as before, the others work', { skip: !ro
 
 test('ip breaking in the middle is an error and leaves what was before', { skip: !root }, async () => {
   const before = await machine();
-  const path = process.env['PATH'];
-  const stub = mkdtempSync(`${tmpdir()}/bs-host-stub-`);
   // The IPv4 commands come through, then ip dies without a word about a line; after that it works again.
-  writeFileSync(
-    `${stub}/ip`,
-    `#!/bin/sh
-PATH=\${PATH#*:}
-ip "$@" || exit
-case "$*" in "-4 -force -batch -") [ -e ${stub}/broke ] || { touch ${stub}/broke; exit 77; } ;; esac\n`,
+  await withIp(
+    (directory) => `ip "$@" || exit
+case "$*" in "-4 -force -batch -") [ -e ${directory}/broke ] || { touch ${directory}/broke; exit 77; } ;; esac`,
+    async () => assert.rejects(applyNetwork(await desired(), state), { code: 'BS_PROGRAM_FAILED' }),
   );
-  chmodSync(`${stub}/ip`, 0o755);
-  process.env['PATH'] = `${stub}:${path}`;
-  try {
-    await assert.rejects(applyNetwork(await desired(), state), { code: 'BS_PROGRAM_FAILED' });
-  } finally {
-    process.env['PATH'] = path;
-    rmSync(stub, { recursive: true });
-  }
   const { firewall, aliases, ...now } = await machine();
   const { firewall: formerFirewall, aliases: formerAliases, ...former } = before;
   assert.deepEqual(now, former);
   await removeNetwork(state);
   assert.equal((await machine()).firewall, formerFirewall);
 });
+
+test('an ip that does not answer several questions at once is asked one by one', { skip: !root }, async () => {
+  const usual = await readNetwork();
+  assert.ok(usual.mainRoutes.length > 0 && usual.rules.length > 0 && usual.interfaces.length > 0);
+  for (const answer of ['exit 1', 'ip "$@" | tail -n 1', 'ip "$@"; echo "a warning" >&2'])
+    await withIp(
+      () => `case "$*" in *-json*-batch*) ${answer}; exit ;; esac
+ip "$@"`,
+      async () => assert.deepEqual(await readNetwork(), usual, answer),
+    );
+});
+
+/** With a stand-in that is found first; what it says ends up at the real one. */
+async function withIp(script: (directory: string) => string, run: () => Promise<void>): Promise<void> {
+  const path = process.env['PATH'];
+  const directory = mkdtempSync(`${tmpdir()}/bs-host-stub-`);
+  const stub = `${directory}/ip`;
+  writeFileSync(stub, `#!/bin/sh\nPATH=\${PATH#*:}\n${script(directory)}\n`);
+  chmodSync(stub, 0o755);
+  process.env['PATH'] = `${directory}:${path}`;
+  try {
+    await run();
+  } finally {
+    process.env['PATH'] = path;
+    rmSync(directory, { recursive: true });
+  }
+}
 
 test('a state directory that cannot be written: forwarding stays off, with an error', {
   skip: !root,
