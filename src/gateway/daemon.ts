@@ -35,7 +35,10 @@ export type DaemonOptions = {
   readonly onReady?: (line: string) => void;
 };
 
-/** What a start leaves is garbage by then: 20 MB that would stay for hours in a process that afterwards makes few objects. */
+/**
+ * What a start leaves is garbage when it is done, and the rest of it by then: 20 MB that would stay for hours in a process that afterwards
+ * makes few objects.
+ */
 const START_IS_OVER_MILLIS = 10_000;
 /** What V8's compilers and new keys leave piece by piece would be 1 MB a minute under load until V8 finds it enough. */
 const TIDY_MILLIS = 120_000;
@@ -97,6 +100,7 @@ async function serveUntil(
     try {
       record(startedEvent(config));
       await gateway.start();
+      returnFreeMemory();
       options.onReady?.(`Backstay ${version} runs as ${config.gateway.name}.`);
       tidy.push(
         setTimeout(returnFreeMemory, START_IS_OVER_MILLIS),

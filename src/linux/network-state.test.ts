@@ -129,7 +129,9 @@ case "$*" in "-4 -force -batch -") [ -e ${directory}/broke ] || { touch ${direct
   assert.equal((await machine()).firewall, formerFirewall);
 });
 
-test('an ip that does not answer several questions at once is asked one by one', { skip: !root }, async () => {
+test('an ip that does not answer several questions at once is asked one by one', {
+  skip: !root,
+}, async () => {
   const usual = await readNetwork();
   assert.ok(usual.mainRoutes.length > 0 && usual.rules.length > 0 && usual.interfaces.length > 0);
   for (const answer of ['exit 1', 'ip "$@" | tail -n 1', 'ip "$@"; echo "a warning" >&2'])
