@@ -5,9 +5,9 @@
  * an error status, for callers that can make sense of it. A child that is too slow or too talkative is killed.
  * Throws: BS_PROGRAM_MISSING, BS_PROGRAM_FAILED (with the end of what the program said).
  */
-import { accessSync, closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
 import { BackstayError } from '../errors.ts';
+import { findProgram } from './find-program.ts';
 import { type Ended, memoryFile, reap, SpawnError, type StandardFiles, spawnProgram } from './spawn.ts';
 
 export type ProgramOptions = {
@@ -99,10 +99,9 @@ async function run(
 }
 
 function start(name: string, args: readonly string[], files: StandardFiles): ReturnType<typeof spawnProgram> {
-  const directories = searchPath();
+  const path = name.includes('/') ? name : (findProgram(name) ?? name);
   try {
-    const environment = { ...process.env, PATH: directories.join(':'), LC_ALL: 'C' };
-    return spawnProgram(find(name, directories), [name, ...args], environment, files);
+    return spawnProgram(path, [name, ...args], environment(), files);
   } catch (error) {
     if (!(error instanceof SpawnError)) throw error;
     if (error.code !== 'ENOENT' && error.code !== 'EACCES')
@@ -114,23 +113,9 @@ function start(name: string, args: readonly string[], files: StandardFiles): Ret
 }
 
 /** `su` without `-` leaves root without the directories that have ip and nft on Debian. */
-function searchPath(): string[] {
-  return [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'].filter(Boolean);
-}
-
-/** The first of this name that can be run; the name itself when there is none. */
-function find(name: string, directories: readonly string[]): string {
-  if (name.includes('/')) return name;
-  return directories.map((directory) => join(directory, name)).find(isExecutable) ?? name;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+function environment(): NodeJS.ProcessEnv {
+  const path = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':');
+  return { ...process.env, PATH: path, LC_ALL: 'C' };
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
