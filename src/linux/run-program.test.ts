@@ -47,3 +47,7 @@ test('a program has signals as a new process has them, and none of our files', a
   closeSync(file);
   assert.ok(!files.trim().split('\n').includes(`${file}`), files);
 });
+
+test('a program that says too much is ended', async () => {
+  await assert.rejects(tryProgram('sh', ['-c', 'head -c 70M /dev/zero; exec sleep 8']), /says too much/);
+});

@@ -44,7 +44,7 @@ export async function tryProgram(
   args: readonly string[],
   { input = '' }: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const files = openFiles();
+  const files = openFiles(name, args);
   try {
     // By position: the program reads from where the file stands, its beginning.
     writeAll(files.stdin, Buffer.from(input));
@@ -59,8 +59,16 @@ export async function tryProgram(
   }
 }
 
-function openFiles(): StandardFiles {
-  const [stdin, stdout, stderr] = [memoryFile('input'), memoryFile('output'), memoryFile('errors')];
+/** A process with too many files open has none for the program. */
+function openFiles(name: string, args: readonly string[]): StandardFiles {
+  const opened: number[] = [];
+  try {
+    for (const file of ['input', 'output', 'errors']) opened.push(memoryFile(file));
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw programFailed(commandLine(name, args), String(error), error);
+  }
+  const [stdin, stdout, stderr] = opened as [number, number, number];
   return { stdin, stdout, stderr };
 }
 
@@ -72,12 +80,18 @@ async function run(
 ): Promise<{ ended: Ended; cutShort: string | undefined }> {
   const { pid, lifeline } = start(name, args, files);
   const begin = performance.now();
-  const { promise, resolve } = Promise.withResolvers<Ended>();
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   let cutShort: string | undefined;
   const reaped = () => {
-    const ended = reap(pid);
-    if (ended !== undefined) resolve(ended);
-    return ended !== undefined;
+    try {
+      const ended = reap(pid);
+      if (ended !== undefined) resolve(ended);
+      return ended !== undefined;
+    } catch (error) {
+      // Somebody else has reaped it: how it ended nobody knows.
+      reject(programFailed(commandLine(name, args), String(error), error));
+      return true;
+    }
   };
   const look = setInterval(() => {
     // What it started may keep the lifeline open, or it may have closed it itself.
@@ -91,11 +105,13 @@ async function run(
     if (!reaped()) nearEnd = setTimeout(reapSoon, nearEndMillis);
   };
   lifeline.once('close', reapSoon).resume();
-  const ended = await promise;
-  clearInterval(look);
-  clearTimeout(nearEnd);
-  lifeline.off('close', reapSoon).destroy();
-  return { ended, cutShort };
+  try {
+    return { ended: await promise, cutShort };
+  } finally {
+    clearInterval(look);
+    clearTimeout(nearEnd);
+    lifeline.off('close', reapSoon).destroy();
+  }
 }
 
 function start(name: string, args: readonly string[], files: StandardFiles): ReturnType<typeof spawnProgram> {

@@ -2,7 +2,7 @@
  * Starts a program without copying this process (posix_spawn(3)).
  *
  * Node.js forks, and the kernel then copies the page tables of a process that has 150 MB: 17 ms in which the main thread does nothing else,
- * for a program that runs for two. A daemon runs some ten of them whenever something changes in the network.
+ * for a program that runs for two. A daemon runs half a dozen of them whenever something changes in the network.
  *
  * Contract: the program gets three files as its standard streams and keeps open a pipe, which therefore ends with it; signals are as
  * for a new process. Throws what posix_spawn refuses as a `SpawnError` with the name of the error. Whoever starts a program reaps it.
