@@ -261,11 +261,12 @@ export class Gateway {
 
   async #look(): Promise<void> {
     if (this.#stopping) return;
-    const network = await readNetwork();
-    const lost = await this.#restoreDevices(network);
+    const found = await readNetwork();
+    const [isChanged, lost] = await this.#restoreDevices(found);
+    const network = isChanged ? await readNetwork() : found;
     this.#links.resolve(network);
     this.#applied = true;
-    const applied = await applyNetwork(this.#desired(), this.#context.config.gateway.state);
+    const applied = await applyNetwork(this.#desired(), this.#context.config.gateway.state, network);
     this.#journal.changes(applied.changes);
     this.#journal.trouble('network', [...lost, ...applied.failures].map(failureLine));
     const families = this.#usedFamilies();
@@ -339,10 +340,11 @@ export class Gateway {
     return failures;
   }
 
-  /** Devices that somebody deleted are made again. @returns what could not be */
-  async #restoreDevices(network: NetworkSnapshot): Promise<NetworkFailure[]> {
+  /** Devices that somebody deleted are made again. @returns whether there were any, and what could not be made */
+  async #restoreDevices(network: NetworkSnapshot): Promise<[boolean, NetworkFailure[]]> {
     const failures: NetworkFailure[] = [];
-    for (const id of this.#devices.lost(network)) {
+    const lost = this.#devices.lost(network);
+    for (const id of lost) {
       const tunnel = this.#tunnels[id];
       if (tunnel === undefined) continue;
       tunnel.changeDevice(undefined);
@@ -356,7 +358,7 @@ export class Gateway {
         failures.push({ part: `tunnel ${tunnel.config.name}`, error });
       }
     }
-    return failures;
+    return [lost.length > 0, failures];
   }
 
   async #restoreMachine(leave: Leave): Promise<void> {

@@ -56,9 +56,16 @@ export async function readNetwork(): Promise<NetworkSnapshot> {
   };
 }
 
-/** @param stateDirectory where former settings are kept; it must be the same in the next start */
-export async function applyNetwork(desired: DesiredState, stateDirectory: string): Promise<AppliedNetwork> {
-  const applied = await carryOut(await readNetwork(), desired);
+/**
+ * @param stateDirectory where former settings are kept; it must be the same in the next start
+ * @param present what was read a moment ago, if the caller has it: six programs less
+ */
+export async function applyNetwork(
+  desired: DesiredState,
+  stateDirectory: string,
+  present?: NetworkSnapshot,
+): Promise<AppliedNetwork> {
+  const applied = await carryOut(present ?? (await readNetwork()), desired);
   // Last, so that no packet is forwarded before the routes that keep a tunnel's packets from leaking stand.
   const forwarding = attempt('forwarding', ['sysctl forwarding'], () =>
     adjustSettings(stateDirectory, {
