@@ -2,6 +2,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { BackstayError } from '../errors.ts';
 import { keepLittleFreeMemory } from '../linux/free-memory.ts';
+import { raiseThreadPriority } from '../linux/thread-priority.ts';
 import { WakeEvent } from '../linux/wake-event.ts';
 import { compileEarly } from './early-compiler.ts';
 import { PacketWorker, type WorkerLine } from './packet-worker.ts';
@@ -24,6 +25,8 @@ try {
     rehearse();
   }
   keepLittleFreeMemory();
+  // A device drops what is not fetched within some milliseconds. Where it is not allowed packets wait for their turn like everybody.
+  raiseThreadPriority();
   const line: WorkerLine = {
     receive: () => receiveMessageOnPort(port)?.message as WorkerCommand | undefined,
     tell: (event) => port.postMessage(event),

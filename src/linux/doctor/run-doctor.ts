@@ -18,6 +18,7 @@ import { readNetwork } from '../network-state.ts';
 import { readPasswordFile } from '../password-file.ts';
 import { runProgram } from '../run-program.ts';
 import { readSetting } from '../sysctl.ts';
+import { RAISED_NICE } from '../thread-priority.ts';
 import { type Check, type CheckStatus, problem } from './check.ts';
 import { checkOverlaps, checkRules } from './conflict-checks.ts';
 import { checkDialling, checkModem } from './dial-checks.ts';
@@ -56,11 +57,13 @@ async function checkMachine(config: Config | undefined): Promise<Check[]> {
     ipv4: readSetting('net/ipv4/ip_forward'),
     ipv6: readSetting('net/ipv6/conf/all/forwarding'),
   };
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  const limit = /^Max nice priority\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? '0';
+  const niceLimit = limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
   return [
     system.checkKernel(release()),
-    system.checkPrivileges(
-      /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '',
-    ),
+    system.checkPrivileges(effective),
+    system.checkPriority({ effective, niceLimit }, RAISED_NICE),
     system.checkClock(Date.now()),
     ...system.checkTun(await probeTun()),
     ...system.checkSockets({

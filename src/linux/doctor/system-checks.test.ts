@@ -15,6 +15,15 @@ test('missing capabilities are named', () => {
   assert.match(system.checkPrivileges('').found, /CAP_NET_ADMIN and CAP_NET_RAW/);
 });
 
+test('the priority is allowed by a capability, or by a limit', () => {
+  const status = (effective: string, niceLimit: number) =>
+    system.checkPriority({ effective, niceLimit }, -10).status;
+  assert.equal(status('000001ffffffffff', 0), 'ok');
+  assert.equal(status('0000000000003000', 30), 'ok');
+  assert.equal(status('0000000000003000', 29), 'warning');
+  assert.equal(status('', 0), 'warning');
+});
+
 test('a clock that was never set is a problem', () => {
   assert.equal(system.checkClock(0).status, 'problem');
   assert.equal(system.checkClock(Date.UTC(2027, 5, 1)).status, 'ok');

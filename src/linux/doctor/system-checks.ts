@@ -26,6 +26,26 @@ export function checkPrivileges(effective: string): Check {
   return problem('privileges', `${missing.join(' and ')} missing.`, remedy);
 }
 
+export type PriorityFacts = {
+  /** `CapEff` of /proc/self/status: hexadecimal digits. */
+  readonly effective: string;
+  /** RLIMIT_NICE: 20 less the lowest nice value that is allowed. */
+  readonly niceLimit: number;
+};
+
+const CAP_SYS_NICE = 23n;
+
+/** Whether the thread that moves packets may be raised to `nice`. */
+export function checkPriority({ effective, niceLimit }: PriorityFacts, nice: number): Check {
+  const capable = ((BigInt(`0x${effective || '0'}`) >> CAP_SYS_NICE) & 1n) === 1n;
+  if (capable || 20 - niceLimit <= nice) return ok('priority', `packets go first (nice ${nice})`);
+  return warning(
+    'priority',
+    `Packets wait like other programs while the processors are busy: nice ${nice} is not allowed.`,
+    `Give the service LimitNICE=${nice}, as packaging/backstay.service does.`,
+  );
+}
+
 /** Before the program was written, or far beyond the life of a certificate: the clock was never set. */
 const plausibleTime = { from: Date.UTC(2026, 0, 1), until: Date.UTC(2100, 0, 1) } as const;
 
