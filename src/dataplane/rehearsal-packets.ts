@@ -15,7 +15,9 @@ import {
 import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 const SEGMENT_BYTES = 1_340;
-const SEGMENTS = 20;
+/** As long as a superpacket gets, which is more than a burst; its last segment is a short one. */
+const SEGMENTS = 46;
+const LAST_SEGMENT_BYTES = 700;
 /** With timestamps, as Linux and all others send it (RFC 7323). */
 const TCP_HEADER_LENGTH = 32;
 const TIMESTAMPS = [1, 1, 8, 10, 0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 1];
@@ -76,13 +78,20 @@ export function rehearsalPackets(): Uint8Array[] {
   ]);
 }
 
-/** What is dropped: an IP packet from a source that is not allowed, and something that is no IP packet. */
+/**
+ * What is dropped: an IP packet from a source that is not allowed, one that is its link's own, as the kernel sends it on a new device, and
+ * something that is no IP packet.
+ */
 export function refusedPackets(): Uint8Array[] {
   const foreign = families.map((family) => {
     const source = family.source.with(0, 0xc6);
     return ipPacket({ ...family, source }, family.echo, 8 + 56).bytes;
   });
-  return [...foreign, new Uint8Array(VIRTIO_HEADER_LENGTH + 40)];
+  const linkLocal = families.map((family) => {
+    const source = family.source.length === 4 ? [0, 0, 0, 0] : family.source.with(0, 0xfe).with(1, 0x80);
+    return ipPacket({ ...family, source }, family.echo, 8 + 56).bytes;
+  });
+  return [...foreign, ...linkLocal, new Uint8Array(VIRTIO_HEADER_LENGTH + 40)];
 }
 
 /** The same with another source in the same network. */
@@ -110,7 +119,8 @@ function udpPacket(family: Family): Uint8Array {
 
 /** @param segments 0 for one without a payload */
 function tcpPacket(family: Family, segments: number): Uint8Array {
-  const length = TCP_HEADER_LENGTH + segments * SEGMENT_BYTES;
+  const payload = segments > 0 ? (segments - 1) * SEGMENT_BYTES + LAST_SEGMENT_BYTES : 0;
+  const length = TCP_HEADER_LENGTH + payload;
   const { bytes, data, transport } = ipPacket(family, 6, length);
   data.setUint16(transport, 50_000);
   data.setUint16(transport + 2, 50_001);

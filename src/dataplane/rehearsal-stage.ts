@@ -25,7 +25,7 @@ export const PACKET_ROOM = 70_000;
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
 const LINKS = [0, 1, 2];
-/** Goes by TCP, and nothing is known of its rate. */
+/** Goes by TCP, and nothing is known of its rate in any scene. */
 const BY_TCP = 2;
 
 /** What differs from one worker to the next. */
@@ -33,6 +33,8 @@ export type Scene = {
   readonly links: number;
   readonly schedule: 'arrival' | 'weight';
   readonly classes: readonly ClassRule[];
+  /** Whether the operator has said what the lines carry. Of the others it is measured: until then they are held back. */
+  readonly declared: boolean;
 };
 /** Bytes per second: nothing is held back. */
 const LOOPBACK_RATE = 10e9;
@@ -140,7 +142,7 @@ export function changeCommands(
 }
 
 /** What makes one end: a tunnel with its paths, and as yet no keys. */
-function endCommands(end: End, other: End, { schedule, classes }: Scene): WorkerCommand[] {
+function endCommands(end: End, other: End, { schedule, classes, declared }: Scene): WorkerCommand[] {
   const { tunnel } = end;
   const counters = openCounters(tunnelCounters);
   return [
@@ -167,7 +169,7 @@ function endCommands(end: End, other: End, { schedule, classes }: Scene): Worker
           remote,
           keepaliveMillis: 1_000,
           weight: 1,
-          rate: link === BY_TCP ? undefined : LOOPBACK_RATE,
+          rate: declared && link !== BY_TCP ? LOOPBACK_RATE : undefined,
           encapsulation: link === BY_TCP ? 'tcp' : 'auto',
           initiates: tunnel === NEAR,
           counters: openCounters(pathCounters),

@@ -31,14 +31,16 @@ const WARMING_MILLIS = 400;
  * They differ as sites do; the last is the plainest.
  */
 const scenes: readonly Scene[] = [
-  { links: 3, schedule: 'weight', classes: [] },
-  { links: 3, schedule: 'arrival', classes: rehearsalClasses },
-  { links: 1, schedule: 'arrival', classes: [] },
+  { links: 3, schedule: 'weight', classes: [], declared: true },
+  { links: 3, schedule: 'arrival', classes: rehearsalClasses, declared: true },
+  { links: 1, schedule: 'arrival', classes: [], declared: false },
 ];
 /** Rounds between changes in the tunnels' lives. */
 const GENERATION = 25;
-/** In each generation all packets come together in this round. */
+/** In each generation all packets come together in this round, so often; it is over after so many turns in which none came. */
 const CROWD_ROUND = 5;
+const COPIES = 3;
+const QUIET_TURNS = 3;
 /** In each generation the first packets of this round are lost on the way. */
 const LOSS_ROUND = 10;
 /** A turn may go to a probe instead of the packet. */
@@ -123,13 +125,25 @@ function refuse({ files, carryOut, entry, exit }: Stage): void {
   }
 }
 
-/** Packets that come together: small ones share a packet on the wire, and bursts are longer than one. */
+/**
+ * Packets that come together: small ones share a packet on the wire, bursts are longer than one, and a line of which nothing
+ * is known yet is given more than it should have in its queue.
+ */
 function crowd({ files, entry, exit, worker }: Stage, packets: readonly Uint8Array[]): void {
-  for (const packet of packets) {
-    files.bytes.set(packet);
-    writeFd(entry, files.address, packet.length);
+  for (let copy = 0; copy < COPIES; copy++) {
+    for (const packet of packets) {
+      files.bytes.set(packet);
+      writeFd(entry, files.address, packet.length);
+    }
+    worker.turn();
   }
-  for (let turn = 0; turn < MOST_TURNS && readFd(exit, files.address, PACKET_ROOM) < 0; turn++) worker.turn();
+  // What is held back comes as the line's queue would empty. The next packet that is played shall not meet it.
+  let quiet = 0;
+  for (let turn = 0; turn < COPIES * MOST_TURNS && quiet < QUIET_TURNS; turn++) {
+    worker.turn();
+    quiet = readFd(exit, files.address, PACKET_ROOM) < 0 ? quiet + 1 : 0;
+    while (readFd(exit, files.address, PACKET_ROOM) >= 0);
+  }
 }
 
 /** Packets that do not arrive: what is reported missing is sent again, and what came after it waits for it. */
