@@ -43,6 +43,7 @@ await scenarios.play(
 );
 await scenarios.play('a black hole is declared down, the modem dialled, everything moved', moves);
 await scenarios.play('the tunnel goes by the modem, and its TCP connection lives', tunnelLives);
+await scenarios.play('a wall clock that is set by an hour and back moves nothing', clockJumps);
 await scenarios.play('the primary returns: everything moves back, and the modem is hung up', returns);
 await scenarios.play('a daemon that stops leaves nothing', stops);
 await scenarios.write();
@@ -146,6 +147,21 @@ async function tunnelLives(): Promise<void> {
   await until(async () => (await connection.bytesSoFar()) > before + 10_000, 'the connection goes on');
   // Three answers, however long a packet waits behind the stream's.
   await rig.sites.hostA.run('ping', ['-c', '3', '-w', `${PATIENCE_MILLIS / 1000}`, '10.2.0.2']);
+}
+
+async function clockJumps(): Promise<void> {
+  const watch = await JournalWatch.start(rig.a);
+  for (const seconds of [3_600, -3_600]) {
+    const now = Math.round(Date.now() / 1000);
+    await rig.sites.gatewayA.run('date', ['-s', `@${now + seconds}`]);
+    await sleep(15_000);
+    await carriedBy('modem');
+    await tunnelOver('modem');
+    await reachesFrom(rig.sites.hostA, callerAddress);
+  }
+  const kinds = ['internetMoved', 'linkHungUp', 'linkUp', 'tunnelDown'] as const;
+  for (const kind of kinds) assert.deepEqual(await watch.of(kind), []);
+  assert.equal(rig.modem.calls.length, 1);
 }
 
 async function returns(): Promise<void> {

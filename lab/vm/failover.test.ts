@@ -3,4 +3,4 @@ import { test } from 'node:test';
 import { playInVm } from './scenario-reports.ts';
 
 test('plain traffic and the tunnel move to a modem and back', (context) =>
-  playInVm(context, 'failover-guest.ts', 5));
+  playInVm(context, 'failover-guest.ts', 6));
