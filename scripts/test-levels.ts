@@ -23,6 +23,7 @@ const minuteMillis = 60_000;
 const patient = [
   'on-demand',
   'internet-obstacles',
+  'internet-faults',
   'internet',
   'internet-shares',
   'link-authentication',

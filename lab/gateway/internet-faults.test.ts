@@ -9,6 +9,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { behindRouter, gatewayInside } from '../addressing.ts';
 import type { Child } from '../child.ts';
+import { quickStart } from '../gateways.ts';
 import { fillUp } from './full-disk.ts';
 import { InternetSite, masqueraded, server } from './internet-site.ts';
 import { JournalWatch } from './journal-watch.ts';
@@ -246,7 +247,7 @@ describe('a gateway whose disk is full', () => {
     try {
       const { state, config } = site.daemon.files;
       const small = withMounts(`mount -t tmpfs -o size=64k,mode=700 none ${state}`);
-      const [first = '', ...rest] = [...small, program, 'run', '--config', config];
+      const [first = '', ...rest] = [...small, program, 'run', '--config', config, ...quickStart];
       const daemon = await site.gateway.spawn(first, rest);
       await daemon.waitFor(/runs as/, START_MILLIS);
       await site.carriedBy(['link0'], 20_000);
@@ -290,7 +291,7 @@ describe('a backup by modem that cannot be dialled', () => {
         internet: { ...tiers, hold: '1s' },
       });
       try {
-        const words = [...under, program, 'run', '--config', site.daemon.files.config];
+        const words = [...under, program, 'run', '--config', site.daemon.files.config, ...quickStart];
         const daemon = await site.gateway.spawn(words[0] ?? '', words.slice(1));
         await daemon.waitFor(/runs as/, START_MILLIS);
         await site.verdicts({ link0: 'up' });

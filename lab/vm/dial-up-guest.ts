@@ -77,8 +77,7 @@ async function open(): Promise<Rig> {
   });
   await sites.gatewayA.ip('link set wan0 down');
   provider.modem.outcome = 'busy';
-  // One after the other: the rehearsal of the packet path takes its time here.
-  for (const daemon of [b, a]) await daemon.start(START_MILLIS);
+  await Promise.all([b, a].map((daemon) => daemon.start(START_MILLIS)));
   return { ...pair, ...provider, passwordFile };
 }
 

@@ -92,8 +92,7 @@ async function open(): Promise<Rig> {
     links['provider'] = { interface: 'modem0', address: outsideB, gateway: providerB };
     tunnels['sites'] = { ...tunnels['sites'], links: ['link0', 'provider'] };
   });
-  // One after the other: the rehearsal of the packet path takes its time here.
-  for (const daemon of [b, a]) await daemon.start(2 * PATIENCE_MILLIS);
+  await Promise.all([b, a].map((daemon) => daemon.start(2 * PATIENCE_MILLIS)));
   return { ...pair, ...provider };
 }
 
