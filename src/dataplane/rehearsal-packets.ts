@@ -15,8 +15,11 @@ import {
 import type { ClassRule } from '../tunnel/schedule/traffic-classes.ts';
 
 const SEGMENT_BYTES = 1_340;
-/** As long as a superpacket gets, which is more than a burst; its last segment is a short one. */
-const SEGMENTS = 46;
+/** In one burst, so that it comes out in one piece. */
+export const ONE_BURST = 20;
+/** As long as a superpacket gets: it may come out in pieces. */
+export const WHOLE = 46;
+/** The last segment is a short one. */
 const LAST_SEGMENT_BYTES = 700;
 /** With timestamps, as Linux and all others send it (RFC 7323). */
 const TCP_HEADER_LENGTH = 32;
@@ -68,13 +71,14 @@ export const rehearsalClasses: readonly ClassRule[] = [
   { ...everything, mode: 'pin', protocols: families.map(({ echo }) => echo) },
 ];
 
-export function rehearsalPackets(): Uint8Array[] {
+/** @param segments of the superpackets */
+export function rehearsalPackets(segments: number): Uint8Array[] {
   return families.flatMap((family) => [
     ipPacket(otherHost(family), family.echo, 8 + 56).bytes,
     ipPacket(family, family.echo, LONG_BYTES - family.headerLength).bytes,
     udpPacket(family),
     tcpPacket(family, 0),
-    tcpPacket(family, SEGMENTS),
+    tcpPacket(family, segments),
   ]);
 }
 
