@@ -42,6 +42,7 @@ const POLL_MILLIS = 250;
 /** What the handshakes needed for the moment is given back by then. */
 const SETTLE_MILLIS = 20_000;
 const IDLE_MILLIS = 10_000;
+/** Slow start, and code that is compiled for what it meets first, which takes longer after so many handshakes. */
 const OMITTED_SECONDS = 5;
 
 export async function runHub(
