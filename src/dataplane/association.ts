@@ -96,6 +96,8 @@ export class OutboundAssociation {
     this.#calls = memory.takeCalls();
     this.#key = new PacketKey(options.key, 'seal', this.#block);
     this.#sealer = new Sealer(this.#key, this.#calls);
+    // A double from now on. Code that adds integers to it is given up at a zero with a sign, each time anew.
+    this.sequence = 0;
   }
 
   /**

@@ -42,6 +42,8 @@ export class ReplayWindow {
     this.#size = size;
     this.#words = new Int32Array(Math.min(FIRST_RING, 2 * size) / WORD_BITS);
     this.#mask = this.#words.length - 1;
+    // A double from now on. Code that calculates with it as an integer is given up at a zero with a sign.
+    this.#newest = 0;
   }
 
   /** The highest number accepted so far; 0 before the first. */
