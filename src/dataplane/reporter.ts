@@ -195,8 +195,10 @@ export class Reporter {
     let number = this.#gaps.floor;
     for (let index = 0; index < gaps; index++) {
       const missing = gapMissing(data, at, index);
+      const received = gapReceived(data, at, index);
       tunnel.sent.missing(number, missing, again, now);
-      number += missing + gapReceived(data, at, index);
+      if (tunnel.sent.wanted > 0) tunnel.sent.arrived(number + missing, received);
+      number += missing + received;
     }
   }
 

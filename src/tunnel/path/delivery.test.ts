@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Bottleneck } from '../../../test/fixtures/bottleneck.ts';
 import { Delivery, QUEUE_TARGET } from './delivery.ts';
+import { LineRate } from './line-rate.ts';
+import { REPORT_INTERVAL } from './path.ts';
 
 const MBIT = 125_000;
 
@@ -135,6 +137,37 @@ describe('what is known of a line', () => {
     assert.ok(delivery.isFull(now));
     assert.equal(delivery.isFull(delivery.roomAt(now) + 1), false);
     assert.equal(delivery.arrivalOf(1_000, now) - delivery.arrivalOf(0, now), 1_000);
+  });
+
+  it('holds nobody back when the news that should have come do not: one burst asks', () => {
+    const delivery = new Delivery(10_000);
+    const start = 2 ** 32;
+    delivery.sent(7, 1, 1, 972, start);
+    const arrivedClock = (start + 20_000) >>> 0;
+    delivery.received({ spi: 7, newest: 1, arrivedClock, packets: 1, bytes: 972 }, 40_000, start + 40_000);
+    const now = start + 200_000;
+    delivery.sent(7, 101, 100, 97_200, now);
+    assert.ok(delivery.queueAt(now) > 9_000_000, 'ten seconds of the line');
+    const news = 80_000 + REPORT_INTERVAL + 450_000;
+    assert.equal(delivery.roomAt(now), now + news, 'two round trips, a report, some packets');
+    assert.ok(delivery.isFull(now + news - 1));
+    assert.equal(delivery.isFull(now + news), false);
+    delivery.sent(7, 102, 1, 972, now + news);
+    assert.ok(delivery.isFull(now + news));
+    // A report that tells something new is waited for anew.
+    const news2 = { spi: 7, newest: 51, arrivedClock: (now + 30_000) >>> 0, packets: 51, bytes: 50_000 };
+    delivery.received(news2, 40_000, now + news + 100_000);
+    assert.ok(delivery.isFull(now + 2 * news + 50_000));
+  });
+
+  it('is half as good after one bad sample, at the worst, and not worthless', () => {
+    const rate = new LineRate();
+    rate.declare(12_500_000);
+    rate.observe(250_000, 20_000, true, Number.POSITIVE_INFINITY);
+    rate.observe(100, 20_000, true, Number.POSITIVE_INFINITY);
+    assert.equal(rate.value, 6_250_000);
+    for (let sample = 0; sample < 9; sample++) rate.observe(2_000, 20_000, true, Number.POSITIVE_INFINITY);
+    assertNear(rate.value, 100_000, 0.25, 'after a fifth of a second');
   });
 
   it('is not upset by reports that say nothing new, are of other keys or absurd', () => {

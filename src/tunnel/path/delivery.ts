@@ -17,6 +17,7 @@ import { DOUBLE_ZERO } from '../double-zero.ts';
 import { LineDelay } from './line-delay.ts';
 import { LineLoss, QUEUE_TARGET } from './line-loss.ts';
 import { LineRate } from './line-rate.ts';
+import { REPORT_INTERVAL } from './path.ts';
 import { SentBursts } from './sent-bursts.ts';
 
 export { QUEUE_TARGET };
@@ -35,6 +36,8 @@ const DRY_NOISE = 1_000;
 const SHORTEST_SAMPLE = 4_000;
 /** The far side may have received so much more than was sent since: what came over another path for a moment (bytes). */
 const MISCOUNTED = 65_536;
+/** How long news of what is under way is waited for at the most, and before a round trip was measured (µs). */
+const LONGEST_SILENCE = 1_000_000;
 /** How often one looks whether what was blocked still is, where nobody tells (µs). */
 const BLOCKED_LOOK = 20_000;
 
@@ -61,6 +64,9 @@ export class Delivery {
   #takenSent = DOUBLE_ZERO;
   /** When the line will be clear of what was sent, by our clock at our end (µs). */
   #clearAt = DOUBLE_ZERO;
+  /** When something was sent, or anything new was reported, last (µs). */
+  #stirredAt = DOUBLE_ZERO;
+  #roundTrip = DOUBLE_ZERO;
   /** The last sample: when the newest packet of it arrived, and what had been received and covered. */
   #sampleAt = DOUBLE_ZERO;
   #samplePackets = DOUBLE_ZERO;
@@ -112,7 +118,7 @@ export class Delivery {
   isFull(now: number): boolean {
     if (this.blocked) return true;
     if (this.#delay.isLooking(now)) return this.#delay.roomAt(this.#clearAt) > now;
-    if (this.#clearAt - now <= this.#fullQueue) return false;
+    if (this.#clearAt - now <= this.#fullQueue || now >= this.#newsBy) return false;
     this.#delay.heldBack();
     this.#rate.heldBack();
     return true;
@@ -121,7 +127,8 @@ export class Delivery {
   /** When the line will have room again (µs), as long as it is full; whoever is blocked has to be asked again. */
   roomAt(now: number): number {
     if (this.blocked) return now + BLOCKED_LOOK;
-    return this.#delay.isLooking(now) ? this.#delay.roomAt(this.#clearAt) : this.#clearAt - this.#fullQueue;
+    if (this.#delay.isLooking(now)) return this.#delay.roomAt(this.#clearAt);
+    return Math.min(this.#clearAt - this.#fullQueue, this.#newsBy);
   }
 
   /** Bytes that were sent since this was asked last. */
@@ -143,6 +150,7 @@ export class Delivery {
   sent(spi: number, last: number, packets: number, bytes: number, now: number, copied = false): void {
     const weighed = bytes + packets * OVERHEAD;
     this.#sent += weighed;
+    this.#stirredAt = now;
     const begin = Math.max(this.#clearAt, now);
     this.#bursts.add(spi, last - packets + 1, last, this.#sent, weighed, begin - now, now, copied);
     this.#clearAt = begin + (weighed * 1e6) / this.#rate.value;
@@ -152,6 +160,8 @@ export class Delivery {
   received(reception: Reception, roundTrip: number, now: number): void {
     const bursts = this.#bursts;
     if (!bursts.cover(reception.spi, reception.newest)) return;
+    this.#stirredAt = now;
+    this.#roundTrip = roundTrip;
     if (bursts.ambiguous) return;
     const { sentAt, covered, expectedQueue } = bursts;
     const delay = (reception.arrivedClock - (sentAt >>> 0)) | 0;
@@ -170,6 +180,16 @@ export class Delivery {
     this.#bursts.clear();
     this.#delay.forget();
     this.#clearAt = 0;
+    this.#roundTrip = 0;
+  }
+
+  /**
+   * When the next report that tells anything new should have come (µs). Later than that the end of what was sent is lost, or we are
+   * wrong about the line: the next burst, and the report of it, will tell (as the tail loss probe of RFC 8985, 7).
+   */
+  get #newsBy(): number {
+    const wait = 2 * this.#roundTrip + REPORT_INTERVAL + (LEAST_QUEUE * 1e6) / this.#rate.value;
+    return this.#stirredAt + (this.#roundTrip === 0 ? LONGEST_SILENCE : Math.min(LONGEST_SILENCE, wait));
   }
 
   /** How long the queue may be (µs). */

@@ -19,6 +19,8 @@ const LOWEST_RATE = 4_000;
 const MEMORY = 300_000;
 /** A sample below this part of the rate, with a queue that grows, is a line that became slower: what was before is void. */
 const FALLEN = 0.8;
+/** One sample takes no more than this part away: other traffic may have had the line for a moment. */
+const DEEPEST_FALL = 0.5;
 /** Much less of a queue than was believed. */
 const QUEUE_SHORT = 0.5;
 /** Faster while nothing is known, and again when this many rounds in a row found no end. */
@@ -66,7 +68,8 @@ export class LineRate {
     this.#busy = true;
     const slower = growing && (bytes * 1e6) / time < FALLEN * this.value;
     const kept = slower || this.#busyTime === 0 ? 0 : Math.max(0, 1 - time / MEMORY);
-    this.#busyBytes = this.#busyBytes * kept + bytes;
+    const least = slower ? (DEEPEST_FALL * this.value * time) / 1e6 : 0;
+    this.#busyBytes = this.#busyBytes * kept + Math.max(bytes, least);
     this.#busyTime = this.#busyTime * kept + time;
     this.#set((this.#busyBytes * 1e6) / this.#busyTime, most);
   }

@@ -89,6 +89,27 @@ describe('what was sent', () => {
     assert.deepEqual(takeAll(log), []);
   });
 
+  it('over a path that was in question and lives is under way again, but for what later packets left behind', () => {
+    const log = new SentLog();
+    log.add(1, 10, SIZE, 1_000, 0, 0, 1_000);
+    log.add(11, 40, SIZE, 4_000, 1_000, 0, 1_000);
+    log.add(51, 10, SIZE, 1_000, 5_000, 1, 1_000);
+    log.reported(0, 4);
+    for (const path of [0, 1]) log.pathDied(path, 2_000);
+    assert.equal(log.wanted, 56);
+    log.reported(0, 47);
+    log.pathLives(0);
+    assert.equal(log.wanted, 53, 'three are under way');
+    log.missing(5, 2, 0, 2_100);
+    log.arrived(7, 40);
+    assert.deepEqual(takeAll(log, 2_100), [5, 6, 47, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60]);
+    log.missing(48, 3, 0, 2_200);
+    assert.deepEqual(takeAll(log, 2_200), [], 'still under way');
+    log.reported(0, 50);
+    log.missing(48, 2, 0, 2_300);
+    assert.deepEqual(takeAll(log, 2_300), [48, 49]);
+  });
+
   it('is forgotten when it came, when its memory was used again, and when it is old', () => {
     const log = sent([10, 10, 10, 10]);
     log.missing(1, 40, 0, 1_500);

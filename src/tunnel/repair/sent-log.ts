@@ -141,10 +141,26 @@ export class SentLog {
     if (newest > (this.#reportedNewest[slot] as number)) this.#reportedNewest[slot] = newest;
   }
 
-  /** The path carries again: what is sent over it from now on is under way until something later arrives. */
+  /**
+   * The path carries again, or was never dead: what was sent over it is under way until something later arrives, and not wanted
+   * for the path's sake any more.
+   */
   pathLives(path: number): void {
     const slot = this.#reportedPaths.indexOf(path);
     if (slot >= 0) this.#dead[slot] = 0;
+    for (let index = 0; index < this.#bursts.count && this.#wantedCount > 0; index++) {
+      if (this.#field(index, PATH) === path)
+        this.#unwant(index, this.#newestOver(path) + 1, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /** So many packets from this number on came. */
+  arrived(number: number, packets: number): void {
+    const end = number + packets;
+    for (let index = this.#find(number); index < this.#bursts.count && this.#wantedCount > 0; index++) {
+      if (this.#field(index, NUMBER) >= end) return;
+      this.#unwant(index, number, end);
+    }
   }
 
   /** What was sent over this path and is not known to have come is in question: the path died. */
@@ -217,6 +233,19 @@ export class SentLog {
       this.#setBit(at + WANTED, bit);
       this.#wantedCount++;
       if (index < this.#scanFrom) this.#scanFrom = index;
+    }
+  }
+
+  /** Those of a burst's packets that have numbers from `number` and before `end` are not wanted. */
+  #unwant(index: number, number: number, end: number): void {
+    const at = this.#bursts.at(index);
+    if (this.#field(index, WANTED) === 0 && this.#field(index, WANTED + 1) === 0) return;
+    const first = this.#field(index, NUMBER);
+    const to = Math.min(this.#field(index, COUNT), end - first);
+    for (let bit = Math.max(0, number - first); bit < to; bit++) {
+      if (!this.#isSet(at + WANTED, bit)) continue;
+      this.#clearBit(at + WANTED, bit);
+      this.#wantedCount--;
     }
   }
 

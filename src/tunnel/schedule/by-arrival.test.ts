@@ -131,10 +131,22 @@ describe('room', () => {
     );
   });
 
-  it('is not asked for when no path is up: nothing is known of any', () => {
-    const paths = pathsOf({ mbit: 1, millis: 1 });
-    fill(paths, later);
-    (paths[0] as ScheduledPath).path.state = 'suspect';
-    assert.equal(byArrival.roomAt(paths, later), later);
+  it('is asked for where all paths are in question: of the one that is tried', () => {
+    const paths = pathsOf({ mbit: 1, millis: 1 }, { mbit: 1, millis: 1 });
+    for (const { path } of paths) path.state = 'suspect';
+    paths[1]!.path.heard(later);
+    const [silent, heard] = fill(paths, later) as [number, number];
+    assert.equal(silent, 0);
+    assert.ok(heard > 0 && heard < 7_000, `${heard} bytes: what the line has in its queue at the most`);
+    assert.ok(byArrival.roomAt(paths, later) > later);
+  });
+
+  it('is not asked for where no path is up or in question: nothing is known of any', () => {
+    for (const state of ['probing', 'down'] as const) {
+      const paths = pathsOf({ mbit: 1, millis: 1 });
+      fill(paths, later);
+      paths[0]!.path.state = state;
+      assert.equal(byArrival.roomAt(paths, later), later);
+    }
   });
 });

@@ -66,9 +66,18 @@ export const byArrival: Scheduler = {
       if (!delivery.isFull(now)) return now;
       room = Math.min(room, delivery.roomAt(now));
     }
-    // Without a path that carries for sure nothing is known, and nothing is held back.
-    return room === Number.POSITIVE_INFINITY ? now : room;
+    return room === Number.POSITIVE_INFINITY ? roomInQuestion(paths, now) : room;
   },
 
   joined() {},
 };
+
+/**
+ * Where no path carries for sure. Most of those in question are fine, and the sender was held back by them a moment ago: all that
+ * waits in the device would overflow their lines. Of others nothing is known, and nothing is held back for them.
+ */
+function roomInQuestion(paths: readonly ScheduledPath[], now: number): number {
+  const tried = paths[lastResort(paths)];
+  if (tried?.path.state !== 'suspect' || !tried.delivery.isFull(now)) return now;
+  return tried.delivery.roomAt(now);
+}
