@@ -6,7 +6,8 @@
  *  - the rate: while the line works without a pause, what arrives is all that it can carry (line-rate.ts);
  *  - what it loses (line-loss.ts);
  *  - when the line will have delivered what is under way: the arrival of the newest packet known, and what was sent
- *    after it over the rate. Each report anchors this anew, so that errors do not add up.
+ *    after it over the rate. Each report anchors this anew, so that errors do not add up; where none comes, it holds nobody
+ *    back for longer than one should take.
  *
  * Contract: bytes are those of ESP packets with `OVERHEAD` each. Times are µs of our clock; what the far side's clock
  * adds to delays is the same for all paths of a tunnel, so that they can be compared with each other and with nothing
