@@ -144,9 +144,14 @@ export class PacketWorker {
 
   run(): void {
     this.#line.tell({ kind: 'ready' });
-    // Unlike `turn`, whose callers count on it that a turn lasts until something is ready or due.
-    while (!this.#stopped) this.#do(this.#epoll.wait(this.#doze.timeout(this.#timeoutMillis(), this.#now)));
+    while (!this.#stopped) this.nap();
     this.#line.tell({ kind: 'stopped' });
+  }
+
+  /** As `turn`, but while a conversation goes on it ends after a nap, with nothing done for anybody. */
+  nap(): void {
+    if (this.#do(this.#epoll.wait(this.#doze.timeout(this.#timeoutMillis(), this.#now)))) return;
+    this.#plane.cacheWarmer.warm();
   }
 
   /** Sleeps until something is ready or due, and does it. */

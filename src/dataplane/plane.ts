@@ -7,6 +7,7 @@
 import type { RowOpener, RowSealer } from '../linux/aead-row.ts';
 import type { Arena } from '../linux/arena.ts';
 import { AssociationMemory, InboundAssociation, OutboundAssociation } from './association.ts';
+import { CacheWarmer } from './cache-warmer.ts';
 import { tunnelSlot } from './counters.ts';
 import type { PathStream } from './path-stream.ts';
 import type { StreamEnd, WorkerCommand } from './protocol.ts';
@@ -49,6 +50,7 @@ export class Plane {
   /** For the packets of all associations. */
   readonly opener: RowOpener;
   readonly sealer: RowSealer;
+  readonly cacheWarmer: CacheWarmer;
   readonly #memory: AssociationMemory;
   readonly #names: NameMemory;
   readonly #readiness: Readiness;
@@ -59,6 +61,7 @@ export class Plane {
     this.#memory = new AssociationMemory(arena);
     this.opener = this.#memory.opener;
     this.sealer = this.#memory.sealer;
+    this.cacheWarmer = new CacheWarmer(this.#memory);
     this.#names = new NameMemory(arena);
     this.streams = new StreamTable(arena, readiness);
     this.#readiness = readiness;
@@ -107,6 +110,7 @@ export class Plane {
 
   close(): void {
     for (const id of [...this.tunnels.keys()]) this.#removeTunnel(id);
+    this.cacheWarmer.close();
   }
 
   #addTunnel(command: Extract<WorkerCommand, { kind: 'addTunnel' }>): void {

@@ -15,7 +15,7 @@ export const espKeyLabel = 'EXPORTER-backstay-esp';
 export const linkKeyLabel = 'EXPORTER-backstay-link';
 
 const keyBytes = 32;
-const saltBytes = 4;
+export const saltBytes = 4;
 export const keyMaterialBytes = keyBytes + saltBytes;
 
 const linkKeyBytes = 32;
