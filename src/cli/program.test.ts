@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -205,6 +215,22 @@ test('the launcher works through symbolic links, and follows events until it is 
   const status = await new Promise((resolve) => follower.once('close', resolve));
   assert.equal(status, 0);
   assert.equal(out.split('\n').length, 3);
+});
+
+test('V8 has one thread beside the program: packets need the processors', async (context) => {
+  const { socket, journal } = await daemon(context);
+  journal.record(linkDown('fibre'), '2026-11-20T12:00:00.000Z');
+  const follower = spawn(launcher, ['events', '--follow', '-s', socket], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  context.after(() => follower.kill('SIGKILL'));
+  await once(follower.stdout, 'data');
+  const names = readdirSync(`/proc/${follower.pid}/task`).map((thread) =>
+    readFileSync(`/proc/${follower.pid}/task/${thread}/comm`, 'latin1').trim(),
+  );
+  follower.kill('SIGINT');
+  await once(follower, 'close');
+  assert.equal(names.filter((name) => name === 'node-V8Worker').length, 1, names.join(', '));
 });
 
 test('check sums up a good file, and answers a bad one with its mistakes and status 3', async (context) => {
