@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { behindRouter, outside } from '../addressing.ts';
 import { Child } from '../child.ts';
-import { JournalWatch } from './journal-watch.ts';
+import { type Entry, JournalWatch } from './journal-watch.ts';
 import { openSitePair, type SitePair } from './site-pair.ts';
 
 const serverPath = join(import.meta.dirname, 'probes', 'targets-main.ts');
@@ -123,6 +123,23 @@ describe('links that are probed', () => {
     assert.equal(down.evidence.probe?.cause, 'linkDead');
     await router.nft('delete table netdev deaf');
     await watch.waitFor('linkUp', aboutLink('link1'), 10_000);
+  });
+
+  it('that lost their address are down with that, and held when they have it again', async () => {
+    const watch = await JournalWatch.start(pair.a);
+    const { v4, v6 } = behindRouter(1, 2);
+    await pair.sites.gatewayA.ip(`address del ${v4}/24 dev wan1`, `address del ${v6}/64 dev wan1`);
+    await watch.waitFor('linkDown', aboutLink('link1'));
+    await waitForVerdict('down', 'link1');
+    await pair.sites.gatewayA.addAddresses('wan1', `${v4}/24`, `${v6}/64`);
+    for (const via of Object.values(behindRouter(1, 1)))
+      await pair.sites.gatewayA.addRoute('default', via, 'dev wan1 metric 101');
+    const isHeld = (entry: Entry<'linkUp'>) =>
+      aboutLink('link1')(entry) && entry.evidence.probe !== undefined;
+    const { evidence } = await watch.waitFor('linkUp', isHeld, 15_000);
+    assert.ok((evidence.probe?.rounds ?? 0) >= 3, JSON.stringify(evidence));
+    assert.ok((evidence.probe?.holdMillis ?? 0) >= 1_000, JSON.stringify(evidence));
+    await waitForVerdict('up', 'link1');
   });
 
   it('are degraded by loss, and told to be up again without it', async () => {

@@ -21,6 +21,16 @@ test('each failure doubles the hold up to its bound, each calm forgives one', ()
   assert.equal(model.holdMillis, 1_000);
 });
 
+test('a link that is gone has failed once, however often it is gone before it was up again', () => {
+  const model = new DampingModel(probe);
+  model.lost(500);
+  assert.equal(model.count, 0);
+  model.up(1_000);
+  model.lost(2_000);
+  model.lost(3_000);
+  assert.deepEqual([model.count, model.failedAt], [1, 2_000]);
+});
+
 test('more failures are permitted with time, and with each other way out', () => {
   const model = new DampingModel(probe);
   assert.equal(model.permitted(0), 5);

@@ -28,7 +28,12 @@ export class DampingModel {
     this.#upSince = nowMillis;
   }
 
-  /** With another address, or none: what comes is not held back. */
+  /** Its interface or address is gone: a failure, if it was up. */
+  lost(nowMillis: number): void {
+    if (this.#upSince !== undefined) this.down(nowMillis);
+  }
+
+  /** With another address, or hung up: a link that was up is not held back. */
   begunAnew(): void {
     this.#anew++;
   }

@@ -122,6 +122,8 @@ export class FailoverWatch implements GatewayWitness {
     if (change.before === 'down' || change.before === 'unknown') damping.up(this.#now);
   };
 
+  lost = (link: number): void => this.#damping[link]?.lost(this.#now);
+
   begunAnew = (link: number): void => this.#damping[link]?.begunAnew();
 
   afterStep(): void {

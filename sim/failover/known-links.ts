@@ -7,6 +7,7 @@ import { type Grade, type Grades, isAlive } from '../../src/internet/internet.ts
 
 export type KnownLink = {
   readonly grade: Grade;
+  /** Also of one that is held back: it is taken where nothing else works. */
   readonly aliveSince: number | undefined;
   readonly deadSince: number | undefined;
   readonly goodSince: number | undefined;
@@ -30,7 +31,7 @@ export class KnownLinks {
       const grade = grades[this.#names[link] as string] ?? 'gone';
       return {
         grade,
-        aliveSince: isAlive(grade) ? (known.aliveSince ?? nowMillis) : undefined,
+        aliveSince: isAlive(grade) || grade === 'held' ? (known.aliveSince ?? nowMillis) : undefined,
         deadSince: mayLive(grade) ? undefined : (known.deadSince ?? nowMillis),
         goodSince: grade === 'good' ? (known.goodSince ?? nowMillis) : undefined,
       };

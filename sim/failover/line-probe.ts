@@ -1,8 +1,8 @@
 /**
  * A link's probe in virtual time: the product's rounds and verdict, its questions over the virtual line and its answers back.
  *
- * Contract: as `gateway/link-probe.ts` and `gateway/probe-driver.ts`: it probes while the link has a way out; with another way the
- * verdict begins anew and failures are remembered. The next hop answers as long as the line to it is there.
+ * Contract: as `gateway/link-probe.ts` and `gateway/probe-driver.ts`: it probes while the link has a way out. That it is gone is a failure; with
+ * another way the verdict begins anew and failures are remembered. The next hop answers as long as the line to it is there.
  */
 import type { LinkConfig, ProbeConfig } from '../../src/config/index.ts';
 import { LinkVerdict, type VerdictChange, type VerdictStanding } from '../../src/link/link-verdict.ts';
@@ -25,7 +25,9 @@ export type LineProbeParts = {
   /** The link that questions leave by. */
   readonly wayOf: () => number;
   readonly changed: (link: number, change: VerdictChange) => void;
+  readonly lost: (link: number) => void;
   readonly begunAnew: (link: number) => void;
+  readonly heldBack: () => void;
 };
 
 /** An echo request of 64 bytes. */
@@ -53,11 +55,14 @@ export class LineProbe {
     return this.#verdict.standing(this.#parts.time.millis);
   }
 
-  /** @param address undefined: the link has no way out */
-  adjust(address: string | undefined): void {
+  /** @param address undefined: the link has no way out; @param isWanted false when it was hung up */
+  adjust(address: string | undefined, isWanted: boolean): void {
     if (address === this.#address) return;
-    const { time, draw, config, link, begunAnew } = this.#parts;
-    if (this.#rounds !== undefined) {
+    const { time, draw, config, link, lost, begunAnew } = this.#parts;
+    if (this.#rounds !== undefined && address === undefined && isWanted) {
+      this.#verdict.lost(time.millis);
+      lost(link);
+    } else if (this.#rounds !== undefined) {
       this.#verdict.reset(time.millis);
       begunAnew(link);
     }
@@ -70,14 +75,16 @@ export class LineProbe {
   }
 
   #look(rounds: ProbeRounds): void {
-    const { time, changed, link } = this.#parts;
+    const { time, changed, heldBack, link } = this.#parts;
     for (const step of rounds.poll(time.millis)) {
       if (step.type === 'ask') {
         this.#ask(rounds, step.target, step.question);
         continue;
       }
+      const wasHeldBack = this.standing.isHeldBack;
       const change = this.#verdict.roundEnded(step.round);
       if (change !== undefined) changed(link, change);
+      else if (this.standing.isHeldBack !== wasHeldBack) heldBack();
     }
     time.cancel(this.#timer);
     // A deadline that has come by a rounding's breadth too early is looked at again, as by the daemon's timers.

@@ -20,7 +20,7 @@ const harm: Readonly<Record<Exclude<Protection, 'secondPath'>, RegExp>> = {
   ownProbe: /plain traffic is on .*, (known to be )?dead for/,
   cut: /a connection is stuck on/,
   cutAfterRules: /a connection is stuck on/,
-  cutOnlyDead: /which is (good|degraded|unknown), were cut off/,
+  cutOnlyDead: /which is (good|degraded|unknown|held), were cut off/,
   cutStale: /is stuck to/,
   retry: /is on .*dead for|is stuck on|after the healing plain traffic is on/,
   fallback: /after the healing plain traffic is on lte/,
@@ -37,7 +37,7 @@ async function firstWrong(without: Protection, ends?: Ends): Promise<string | un
 }
 
 /** What makes the protection matter at once. */
-function favouring(without: Protection, { settings }: FailoverHistory): Partial<FailoverHistory> {
+function favouring(without: Protection, { settings, troubles }: FailoverHistory): Partial<FailoverHistory> {
   switch (without) {
     // Only a kernel that refuses lets a repetition be missed.
     case 'retry':
@@ -48,6 +48,9 @@ function favouring(without: Protection, { settings }: FailoverHistory): Partial<
     // One of them has to try just between the cut and the new rules.
     case 'cutAfterRules':
       return { clients: 40 };
+    // What has gone to another link is cut off with the dead one. Where there is none the same link carries on, from another address.
+    case 'cutStale':
+      return { troubles: troubles.map((it) => ({ ...it, trouble: { kind: 'noAddress', another: true } })) };
     default:
       return {};
   }

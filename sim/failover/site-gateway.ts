@@ -27,6 +27,7 @@ import type { Timer, VirtualTime } from './virtual-time.ts';
 export type GatewayWitness = PlainWitness & {
   readonly verdict: (link: number, change: VerdictChange) => void;
   /** A link's verdict begins anew with another way out, or none. */
+  readonly lost: (link: number) => void;
   readonly begunAnew: (link: number) => void;
 };
 
@@ -70,7 +71,7 @@ export class SiteGateway {
     );
     this.#probes = config.links.map((link, index) => this.#probe(link as ProbedLink, index));
     const considerSoon = () => this.#considerSoon();
-    const verdictOf = (name: string) => this.#probes[this.#links.indexOf(name)]?.standing.verdict;
+    const verdictOf = (name: string) => this.#probes[this.#links.indexOf(name)]?.standing;
     const compose = (internet: DesiredInternet) => this.#compose(internet);
     const apply = (desired: DesiredState) => this.#apply(desired);
     const internet = config.internet as InternetConfig;
@@ -122,7 +123,9 @@ export class SiteGateway {
       config: { ...config, probe: altered },
       // Through whatever carries: what a probe without its own socket would see.
       wayOf: () => (without === 'ownProbe' ? (this.#parts.kernel.carriers[0] ?? link) : link),
+      lost: witness.lost,
       begunAnew: witness.begunAnew,
+      heldBack: () => this.#considerSoon(),
       changed: (it, change) => {
         witness.verdict(it, change);
         this.#considerSoon();
@@ -146,7 +149,8 @@ export class SiteGateway {
     const families = this.#links.families();
     tunnel?.adjust(families);
     this.#probes.forEach((probe, link) => {
-      probe.adjust(families.find(({ linkIndex }) => linkIndex === link)?.address.text);
+      const address = families.find(({ linkIndex }) => linkIndex === link)?.address.text;
+      probe.adjust(address, this.#links.isInUse(this.#parts.config.links[link]?.name ?? ''));
     });
     const made = await this.plain.consider();
     this.#pace.looked(time.millis, isNew);

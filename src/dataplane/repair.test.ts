@@ -142,9 +142,9 @@ describe('paths that share a link', () => {
   });
 });
 
-describe('a report that took a slow path', () => {
-  /** From b: what came over path 0 up to `newest`, and what is missing. */
-  function reportOf(stamp: number, newest: number, gaps: readonly number[]): Uint8Array {
+describe('a report', () => {
+  /** From b: what came over path 0 up to `newest`, everything before the floor, and from there what is missing and what came. */
+  function reportOf(stamp: number, newest: number, gaps: readonly number[], floor = 3): Uint8Array {
     const bytes = new Uint8Array(200);
     const data = new DataView(bytes.buffer);
     const header = {
@@ -170,14 +170,27 @@ describe('a report that took a slow path', () => {
     const length = writeGaps(
       data,
       at,
-      { spi: 0x1000, floor: 3, kept: 1 },
+      { spi: 0x1000, floor, kept: 1 },
       Uint16Array.from(gaps),
       gaps.length / 2,
     );
     return bytes.slice(0, at + length);
   }
 
-  it('asks for nothing: what it misses may have come since', () => {
+  it('takes back what was in question and has come, before its first gap and behind it', () => {
+    const tunnel = new VirtualTunnel({ paths: 2 });
+    tunnel.run(1_000);
+    const { a, b } = tunnel;
+    a.plane.sent.add(101, 10, 100, 1_000, 0, 0, a.clock);
+    a.plane.sent.pathDied(0, a.clock);
+    assert.equal(a.plane.sent.wanted, 10);
+    const stamp = (b.clock + 50_000) >>> 0;
+    a.receive({ path: 1, spi: b.spi, sequence: 1_000_000, report: reportOf(stamp, 110, [2, 4], 103) });
+    // 103 and 104, which it misses, and 109 and 110, of which it says nothing.
+    assert.equal(a.plane.sent.wanted, 4);
+  });
+
+  it('that took a slow path asks for nothing: what it misses may have come since', () => {
     const tunnel = new VirtualTunnel({ paths: 2 });
     tunnel.run(1_000);
     const { a, b } = tunnel;

@@ -191,6 +191,8 @@ export class Reporter {
     }
     if (this.#gaps.spi !== tunnel.outbound?.spi || !this.#isNewestOfAll(tunnel, spi)) return;
     tunnel.sent.complete(this.#gaps.floor);
+    // Of a burst that came in part, that part.
+    if (tunnel.sent.wanted > 0) tunnel.sent.arrived(0, this.#gaps.floor);
     const again = now - this.#repairTime(tunnel);
     let number = this.#gaps.floor;
     for (let index = 0; index < gaps; index++) {

@@ -170,7 +170,7 @@ export class Internet {
 
   #grades(): FamilyGrades {
     const { config, links, probes } = this.#parts;
-    return linkGrades(config, links.families(), (name) => probes.get(name)?.standing.verdict);
+    return linkGrades(config, links.families(), (name) => probes.get(name)?.standing);
   }
 
   #desiredWith(moves: readonly Move[]): DesiredInternet {

@@ -18,14 +18,17 @@ export function describeVerdict(probe: LinkProbe, change: VerdictChange): string
 
 /** Why it is not up, or what is wrong with a link that is up all the same. */
 export function describeStanding(probe: LinkProbe): string | undefined {
-  const { verdict, cause, figures, badRounds } = probe.standing;
+  const { verdict, cause, figures, badRounds, goodRounds } = probe.standing;
   if (!probe.isProbing) return undefined;
   if (verdict === 'unknown') return 'no round has ended yet';
   if (verdict === 'degraded') return degradation(cause, figures);
   const last = probe.lastRound;
   const silent = last === undefined ? [] : silentTargets(probe, last);
-  if (verdict === 'down')
-    return `${describeCause(cause)}${badRounds > 0 ? `, ${plural(badRounds, 'bad round')} in a row` : ''}`;
+  if (verdict === 'down') {
+    const bad = badRounds > 0 ? `, ${plural(badRounds, 'bad round')} in a row` : '';
+    const since = goodRounds > 0 ? `; ${plural(goodRounds, 'good round')} in a row since` : '';
+    return `${describeCause(cause)}${bad}${since}`;
+  }
   return silent.length === 0 ? undefined : `silent: ${silent.join(', ')}`;
 }
 

@@ -1,14 +1,14 @@
 /**
  * One link that is probed: its driver while it has a way out, its verdict, and its history.
  *
- * Contract: `adjust` takes the way that the link has now, or none. Failures are remembered when the way comes and goes, the
- * verdict is not: another address may be another line.
+ * Contract: `adjust` takes the way that the link has now, or none. A link that is gone has failed, and is held as after any failure; with
+ * another address it may be another line: it is judged anew, and its failures are remembered (`link/link-verdict.ts`).
  */
 import type { LinkConfig, ProbeConfig, ProbeTarget } from '../config/index.ts';
 import { LinkVerdict, type VerdictChange, type VerdictStanding } from '../link/link-verdict.ts';
 import type { AskedTarget, ProbeRound } from '../link/probe-round.ts';
 import { addressOf, askedTargets, formatTarget } from '../link/probe-target.ts';
-import { type RecordedRound, RoundHistory } from '../link/round-history.ts';
+import { type Interruption, type RecordedRound, RoundHistory } from '../link/round-history.ts';
 import { type Replay, replayRounds } from '../link/verdict-replay.ts';
 import type { ProbeWay } from '../linux/probe-socket.ts';
 import { monotonicMillis } from './context.ts';
@@ -29,6 +29,8 @@ export type LinkProbeParts = {
   /** What a tunnel knows of its paths; undefined before there is one. */
   readonly tunnel: (name: string) => TunnelSight | undefined;
   readonly changed: (link: LinkProbe, change: VerdictChange) => void;
+  /** Its last rounds are good though it is down, or not any more: nothing for the journal. */
+  readonly heldBack: () => void;
   readonly roundFailed: (link: LinkProbe, round: ProbeRound, badRounds: number) => void;
 };
 
@@ -54,11 +56,14 @@ export class LinkProbe {
     this.#verdict = new LinkVerdict(parts.config.probe, parts.config.rateBps, monotonicMillis());
   }
 
-  /** @throws BackstayError when the way can't be probed; the next `adjust` tries again */
-  adjust(way: ProbeWay | undefined): void {
+  /**
+   * @param isWanted that it has no way is no fault of a link that was hung up
+   * @throws BackstayError when the way can't be probed; the next `adjust` tries again
+   */
+  adjust(way: ProbeWay | undefined, isWanted: boolean): void {
     const wanted = way === undefined ? '' : JSON.stringify(way, identifying);
     if (wanted === this.#way) return;
-    this.close();
+    this.#end(way === undefined && isWanted ? 'loss' : 'gap');
     if (way === undefined) return;
     const { name, probe } = this.config;
     const openTunnel = (tunnel: string) =>
@@ -68,13 +73,7 @@ export class LinkProbe {
   }
 
   close(): void {
-    if (this.#driver === undefined) return;
-    this.#driver.close();
-    this.#driver = undefined;
-    this.#way = '';
-    this.#verdict.reset(monotonicMillis());
-    this.#history.gap();
-    this.#lastRound = undefined;
+    this.#end('gap');
   }
 
   get isProbing(): boolean {
@@ -126,12 +125,25 @@ export class LinkProbe {
     const round = { ...plain, targets: plain.targets.map((target, index) => this.#placed(target, index)) };
     this.#history.add(round);
     this.#lastRound = round;
+    const wasHeldBack = this.standing.isHeldBack;
     const change = this.#verdict.roundEnded(round);
-    const { badRounds } = this.standing;
+    const { badRounds, isHeldBack } = this.standing;
     if (badRounds > 0) this.#parts.roundFailed(this, round, badRounds);
+    if (change === undefined && isHeldBack !== wasHeldBack) this.#parts.heldBack();
     if (change === undefined) return;
     this.#changes = [...this.#changes.slice(1 - KEPT_CHANGES), change];
     this.#parts.changed(this, change);
+  }
+
+  #end(why: Interruption): void {
+    if (this.#driver === undefined) return;
+    this.#driver.close();
+    this.#driver = undefined;
+    this.#way = '';
+    if (why === 'loss') this.#verdict.lost(monotonicMillis());
+    else this.#verdict.reset(monotonicMillis());
+    this.#history.interrupt(why);
+    this.#lastRound = undefined;
   }
 
   /** With what is known of the target beyond this link. */

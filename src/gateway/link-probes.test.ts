@@ -10,7 +10,10 @@ import { LinkProbes } from './link-probes.ts';
 function open(links: readonly Partial<LinkConfig>[]) {
   const events: EventDetail[] = [];
   const config = { links, tunnels: [] } as unknown as Config;
-  const probes = new LinkProbes({ config, record: (event) => events.push(event) }, { status: () => [] });
+  const probes = new LinkProbes(
+    { config, record: (event) => events.push(event) },
+    { status: () => [], isInUse: () => true },
+  );
   return { probes, events };
 }
 

@@ -22,13 +22,13 @@ import type { TunnelSight } from './tunnel-prober.ts';
 
 export class LinkProbes {
   readonly #context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>;
-  readonly #links: Pick<Links, 'status'>;
+  readonly #links: Pick<Links, 'status' | 'isInUse'>;
   readonly #probes: ReadonlyMap<string, LinkProbe>;
 
-  /** @param told is called after each change of a verdict; @param tunnel what a tunnel knows of its paths */
+  /** @param told is called when a link may be worth more or less than before; @param tunnel what a tunnel knows of its paths */
   constructor(
     context: Pick<GatewayContext, 'config' | 'record' | 'failedRound'>,
-    links: Pick<Links, 'status'>,
+    links: Pick<Links, 'status' | 'isInUse'>,
     told: () => void = () => {},
     tunnel: (name: string) => TunnelSight | undefined = () => undefined,
   ) {
@@ -49,7 +49,7 @@ export class LinkProbes {
     this.#probes = new Map(
       probed.map((config) => [
         config.name,
-        new LinkProbe({ config, peers, elsewhere, tunnel, changed, roundFailed }),
+        new LinkProbe({ config, peers, elsewhere, tunnel, changed, heldBack: told, roundFailed }),
       ]),
     );
   }
@@ -58,7 +58,7 @@ export class LinkProbes {
   adjust(families: readonly UsableFamily[]): NetworkFailure[] {
     return [...this.#probes].flatMap(([name, probe]) => {
       try {
-        probe.adjust(wayOf(families.filter(({ link }) => link === name)));
+        probe.adjust(wayOf(families.filter(({ link }) => link === name)), this.#links.isInUse(name));
         return [];
       } catch (error) {
         if (!(error instanceof BackstayError)) throw error;

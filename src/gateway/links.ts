@@ -46,6 +46,11 @@ export class Links {
     else this.#inUse.delete(name);
   }
 
+  /** Static, or brought up. */
+  isInUse(name: string): boolean {
+    return this.#inUse.has(name);
+  }
+
   resolve(network: NetworkSnapshot): void {
     const before = this.#resolutions;
     this.#resolutions = this.#configs.map((config) =>

@@ -25,7 +25,7 @@ describe('the record of probe rounds', () => {
 
   function open(saveMillis?: number) {
     const config = { links: [fibre], tunnels: [] } as unknown as Config;
-    const probes = new LinkProbes({ config, record: () => {} }, { status: () => [] });
+    const probes = new LinkProbes({ config, record: () => {} }, { status: () => [], isInUse: () => true });
     const trouble = (problems: readonly string[]) => told.push([...problems]);
     return { probes, keeper: new RoundKeeper(directory, probes, trouble, saveMillis) };
   }

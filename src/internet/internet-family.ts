@@ -9,8 +9,8 @@
  * Contract: pure. `consider` says what ought to change, `moved` that it has been done; until then it is said again. The best
  * tier with a link that works carries, with its links that are good; degraded ones carry where no good one is in their tier.
  * What is dead is left at once. What is better must be good for `hold`, and nothing was changed for so long: so there are at
- * most 1 + time / `hold` changes for the better, and one for each failure of a link that carries. When no link works the
- * present ones are kept, as nothing is won by moving. Source: S1.6, S1.8, S1.9.
+ * most 1 + time / `hold` changes for the better, and one for each failure of a link that carries. A link that is held back after a failure is
+ * taken where nothing else works: damping keeps nobody offline. When no link works the present ones are kept, as nothing is won by moving. Source: S1.6, S1.8, S1.9.
  */
 import type { InternetConfig } from '../config/index.ts';
 import type { IpFamily } from '../network/ip-address.ts';
@@ -20,6 +20,7 @@ import {
   type Grades,
   isAlive,
   type Move,
+  mayWork,
   type Standing,
   sameCarriers,
 } from './internet.ts';
@@ -72,7 +73,7 @@ export class InternetFamily {
       if (grades[name] !== 'good') this.#goodSince.delete(name);
       else if (!this.#goodSince.has(name)) this.#goodSince.set(name, nowMillis);
     }
-    const works = Object.values(grades).some(isAlive);
+    const works = Object.values(grades).some((grade) => isAlive(grade) || grade === 'held');
     const hopes = this.#standing.carriers.some(({ link }) => grades[link] === 'unknown');
     if (works || !hopes)
       this.#standing = { ...this.#standing, isLost: !works && this.#standing.carriers.length > 0 };
@@ -114,6 +115,8 @@ export class InternetFamily {
     const alive = this.#best((link) => isAlive(this.#grades[link]));
     const reason = carriers.length === 0 ? 'first' : 'failed';
     if (alive.length > 0) return this.#move(alive, reason, nowMillis);
+    const held = this.#best((link) => this.#grades[link] === 'held');
+    if (held.length > 0) return this.#move(held, reason, nowMillis);
     // A link that is there and silent is still more than one that is not there.
     if (carriers.some(({ link }) => this.#grade(link) === 'down')) return undefined;
     const hope = this.#best((link) => this.#grades[link] === 'unknown');
@@ -172,9 +175,9 @@ export class InternetFamily {
     return (good.length > 0 ? good : ofTier).map(carrierOf);
   }
 
-  /** A link that carries and of which nothing is known is presumed to work. */
+  /** A link that carries and of which nothing is known is presumed to work; one that is held back does. */
   #keeps(link: string): boolean {
-    return isAlive(this.#grades[link]) || this.#grades[link] === 'unknown';
+    return mayWork(this.#grades[link]);
   }
 
   #grade(link: string): Grade {

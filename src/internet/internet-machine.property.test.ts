@@ -7,7 +7,7 @@ import { InternetMachine } from './internet-machine.ts';
 
 const HALF_HOUR = 30 * 60_000;
 const SECOND = 1_000;
-const grades: readonly Grade[] = ['good', 'good', 'good', 'degraded', 'unknown', 'down', 'gone'];
+const grades: readonly Grade[] = ['good', 'good', 'good', 'degraded', 'unknown', 'held', 'down', 'gone'];
 
 for (let round = 0; round < 40; round++) {
   const seed = Number(process.env['INTERNET_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
@@ -74,7 +74,7 @@ function life(grade: Grade | undefined): number {
 }
 
 function lives(grade: Grade | undefined): boolean {
-  return grade === 'good' || grade === 'degraded' || grade === 'unknown';
+  return grade !== undefined && ['good', 'degraded', 'unknown', 'held'].includes(grade);
 }
 
 function namesOf(machine: InternetMachine): string[] {

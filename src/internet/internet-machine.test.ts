@@ -109,6 +109,28 @@ test('a link about which nothing is known yet takes nothing away and dials nobod
   assert.deepEqual(rig.machine.needed(rig.now), ['fibre', 'dsl']);
 });
 
+test('a link that failed too lately carries where nothing else works, and nobody is offline for its sake', () => {
+  const rig = new Rig();
+  rig.step(1, { fibre: 'down', dsl: 'gone' });
+  assert.equal(rig.carriers, 'lte');
+  rig.step(60, { fibre: 'held' });
+  assert.equal(rig.carriers, 'lte', 'while another works it is not trusted');
+  const [move] = rig.step(1, { lte: 'down' });
+  assert.deepEqual([move?.reason, rig.carriers], ['failed', 'fibre']);
+  assert.equal(rig.machine.families[4].standing.isLost, false);
+  assert.deepEqual(rig.machine.cuts(), [
+    { link: 'dsl', family: 4 },
+    { link: 'lte', family: 4 },
+  ]);
+  assert.deepEqual(rig.step(60), [], 'and stays');
+});
+
+test('a link that failed too lately keeps no backup from being dialled', () => {
+  const rig = new Rig();
+  rig.step(6, { fibre: 'held', dsl: 'gone', lte: 'gone' });
+  assert.deepEqual(rig.machine.needed(rig.now), ['fibre', 'dsl', 'lte']);
+});
+
 test('a share of the connections returns first, and the rest only if all goes well', () => {
   const rig = new Rig({ canary: { share: 0.1, forMillis: 10_000 } });
   rig.step(1, { fibre: 'down', dsl: 'down' });

@@ -7,7 +7,7 @@
  */
 import type { InternetConfig } from '../config/index.ts';
 import type { IpFamily } from '../network/ip-address.ts';
-import { type Grade, type Grades, isAlive, type Move } from './internet.ts';
+import { type Grade, type Grades, isAlive, type Move, mayWork } from './internet.ts';
 import { InternetFamily } from './internet-family.ts';
 
 export type Cut = { readonly link: string; readonly family: IpFamily };
@@ -82,7 +82,7 @@ export class InternetMachine {
   cuts(moves: readonly Move[] = []): Cut[] {
     return this.#dead.filter(({ link, family }) => {
       const { carriers } = moves.find((move) => move.family === family) ?? this.families[family].standing;
-      return carriers.some((carrier) => carrier.link !== link && this.#works(carrier.link, family));
+      return carriers.some((carrier) => carrier.link !== link && mayWork(this.#grades[family][carrier.link]));
     });
   }
 
@@ -122,6 +122,7 @@ export class InternetMachine {
       if (isDead(grades[link]) && !isKnown(link)) this.#dead = [...this.#dead, { link, family }];
   }
 
+  /** Well enough that no other has to be dialled: what is held back may fail again before long. */
   #works(link: string, family: IpFamily): boolean {
     const grade = this.#grades[family][link];
     return isAlive(grade) || grade === 'unknown';

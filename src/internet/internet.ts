@@ -7,9 +7,10 @@ import type { IpFamily } from '../network/ip-address.ts';
 
 /**
  * What a link is worth at the moment. `good`: it has an address, and its probe, if it has one, finds nothing wrong. `unknown`: its probe
- * has not said anything yet. `down`: its probe says so, by the link's own fault. `gone`: it has no address of the family.
+ * has not said anything yet. `held`: it works, and has failed too lately to be trusted. `down`: its probe says so, by the link's own
+ * fault. `gone`: it has no address of the family.
  */
-export type Grade = 'good' | 'degraded' | 'unknown' | 'down' | 'gone';
+export type Grade = 'good' | 'degraded' | 'unknown' | 'held' | 'down' | 'gone';
 
 export type Grades = Readonly<Record<string, Grade>>;
 
@@ -45,6 +46,11 @@ export type Move = {
 
 export function isAlive(grade: Grade | undefined): boolean {
   return grade === 'good' || grade === 'degraded';
+}
+
+/** Alive, or good enough where nothing alive is. */
+export function mayWork(grade: Grade | undefined): boolean {
+  return isAlive(grade) || grade === 'unknown' || grade === 'held';
 }
 
 export function sameCarriers(one: readonly Carrier[], other: readonly Carrier[]): boolean {

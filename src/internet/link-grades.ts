@@ -8,18 +8,25 @@ import type { IpFamily } from '../network/ip-address.ts';
 import type { Grade, Grades } from './internet.ts';
 import type { FamilyGrades } from './internet-machine.ts';
 
+/** What a probe says of its link. */
+export type ProbeVerdict = {
+  readonly verdict: 'unknown' | 'up' | 'degraded' | 'down';
+  readonly isHeldBack: boolean;
+};
+
 /**
  * @param ways in which packets can leave by now
- * @param verdictOf of a link's probe; undefined for a link without one
+ * @param verdictOf the probe of a link; undefined for a link without one
  */
 export function linkGrades(
   { links }: Pick<InternetConfig, 'links'>,
   ways: readonly { readonly link: string; readonly family: IpFamily }[],
-  verdictOf: (link: string) => 'up' | Exclude<Grade, 'good' | 'gone'> | undefined,
+  verdictOf: (link: string) => ProbeVerdict | undefined,
 ): FamilyGrades {
   const worth = (link: string): Grade => {
-    const verdict = verdictOf(link);
-    return verdict === undefined || verdict === 'up' ? 'good' : verdict;
+    const probe = verdictOf(link);
+    if (probe === undefined || probe.verdict === 'up') return 'good';
+    return probe.isHeldBack ? 'held' : probe.verdict;
   };
   const gradesOf = (family: IpFamily): Grades =>
     Object.fromEntries(

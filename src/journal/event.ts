@@ -66,6 +66,7 @@ export type ProbeEvidence = {
     | 'peerDead'
     | 'providerDead'
     | 'linkDead'
+    | 'linkGone'
     | 'noAnswer'
     | 'overloaded'
     | 'lossy'
@@ -89,7 +90,7 @@ export type ProbeEvidence = {
 export type InternetLinkEvidence = {
   readonly link: string;
   readonly tier: number;
-  readonly state: 'good' | 'degraded' | 'unknown' | 'down' | 'gone';
+  readonly state: 'good' | 'degraded' | 'unknown' | 'held' | 'down' | 'gone';
 };
 
 /** Plain traffic goes over other links. */

@@ -12,6 +12,7 @@ export const failureCauses = {
   peerDead: 'the peer is silent over every link',
   providerDead: 'the next hop answers, nobody behind it does',
   linkDead: 'the next hop is silent, and so is everybody behind it',
+  linkGone: 'its interface or its address was gone',
   noAnswer: 'nobody answers, and there is no next hop to ask',
   overloaded: "loss or delay comes with the link's own load only",
   lossy: 'too many questions are lost',

@@ -242,15 +242,70 @@ test('each failure doubles how long the link must be good', () => {
   assert.deepEqual(waits, [2, 3, 5, 7, 7]);
 });
 
-test('what comes back after its interface was gone is judged anew, and its failures are remembered', () => {
+test('what is another line now is judged anew; what was down has to prove itself as before', () => {
   const rig = new ProbeRig();
+  rig.rounds(2, good);
+  rig.verdict.reset(rig.nowMillis);
+  assert.equal(rig.state.verdict, 'unknown');
+  assert.equal(rig.rounds(1, good)[0]?.verdict, 'up');
   rig.rounds(2, silent);
   rig.verdict.reset(rig.nowMillis);
-  assert.deepEqual([rig.state.verdict, rig.state.failures], ['unknown', 1]);
-  assert.deepEqual(
-    rig.rounds(1, good).map(({ verdict }) => verdict),
-    ['up'],
-  );
+  assert.deepEqual([rig.state.verdict, rig.state.failures], ['down', 1]);
+  assert.deepEqual(rig.rounds(2, good), []);
+  rig.verdict.reset(rig.nowMillis);
+  assert.deepEqual(rig.rounds(2, good), [], 'the count begins anew');
+  assert.equal(rig.rounds(1, good)[0]?.verdict, 'up');
+});
+
+describe('a link that is gone', () => {
+  it('is down with that, and held when it is there again', () => {
+    const rig = new ProbeRig({ holdMillis: 5_000 });
+    rig.rounds(3, good);
+    rig.verdict.lost(rig.nowMillis);
+    assert.deepEqual([rig.state.verdict, rig.state.cause, rig.state.failures], ['down', 'linkGone', 1]);
+    assert.deepEqual([rig.rounds(2, good), rig.state.isHeldBack], [[], false]);
+    assert.deepEqual([rig.rounds(1, good), rig.state.isHeldBack], [[], true]);
+    const [up] = rig.rounds(5, good);
+    assert.deepEqual([up?.before, up?.verdict, up?.holdMillis], ['down', 'up', 5_000]);
+    assert.equal(rig.state.isHeldBack, false);
+  });
+
+  it('is held for longer each time', () => {
+    const rig = new ProbeRig();
+    const holds = [1, 2, 3, 4].map(() => {
+      rig.rounds(40, good);
+      rig.verdict.lost(rig.nowMillis);
+      return rig.state.holdMillis;
+    });
+    assert.deepEqual(holds, [1_000, 2_000, 4_000, 8_000]);
+  });
+
+  it('has failed once, however often it goes before it was up again, and whatever it says meanwhile', () => {
+    const rig = new ProbeRig();
+    rig.rounds(1, good);
+    for (let time = 0; time < 5; time++) {
+      rig.verdict.lost(rig.nowMillis);
+      rig.rounds(2, good);
+      rig.rounds(2, silent);
+    }
+    assert.equal(rig.state.failures, 1);
+  });
+
+  it('and was never up has not failed', () => {
+    const rig = new ProbeRig();
+    rig.verdict.lost(0);
+    assert.deepEqual([rig.state.verdict, rig.state.failures], ['unknown', 0]);
+    assert.equal(rig.rounds(1, good)[0]?.verdict, 'up');
+  });
+});
+
+test('a bad round ends that a link is held back', () => {
+  const rig = new ProbeRig({ holdMillis: 60_000 });
+  rig.rounds(2, silent);
+  rig.rounds(3, good);
+  assert.equal(rig.state.isHeldBack, true);
+  rig.rounds(1, silent);
+  assert.equal(rig.state.isHeldBack, false);
 });
 
 const anyAnswers = fc.array(fc.constantFrom(0, 1, 2, 3), { minLength: 4, maxLength: 4 });

@@ -6,7 +6,7 @@
  *        │                  │         loss and delay below           │
  *        └──────────────────┴── more than `retries` bad rounds ──────┤
  *                                                                    ▼
- *     up, degraded ◀── `recover` good rounds, and good for the hold ── down
+ *     up, degraded ◀── `recover` good rounds, and good for the hold ── down ◀── up, degraded: the link is gone
  *
  * Contract: pure; `roundEnded` returns the change that the round brought, if any, with its evidence. A round in which
  * only the peer is silent, over every link, is nobody's fault here and counts neither way. Source: S1.2, S1.8.
@@ -48,6 +48,8 @@ export type VerdictStanding = {
   /** Since when all rounds are good. */
   readonly goodSinceMillis: number | undefined;
   readonly failures: number;
+  /** It is down, and by its last rounds it works: it has failed too lately to be trusted. */
+  readonly isHeldBack: boolean;
 };
 
 export class LinkVerdict {
@@ -86,15 +88,22 @@ export class LinkVerdict {
     return verdict === this.#verdict || verdict === 'unknown' ? undefined : this.#change(verdict, round);
   }
 
-  /** The link's interface or address is gone: what comes back is judged anew, failures are remembered. */
+  /** The link's interface or address is gone, which is a failure like any other: what comes back is held. */
+  lost(nowMillis: number): void {
+    if (this.#verdict === 'up' || this.#verdict === 'degraded') {
+      this.#damping.failed(nowMillis);
+      this.#stand('down', 'linkGone', nowMillis);
+    }
+    this.#beginAnew();
+  }
+
+  /**
+   * It is another line now, or was not asked for a while, by nobody's fault: it is judged anew, failures are remembered. What is down
+   * stays so until it has proved itself: after a failure one address comes after the other.
+   */
   reset(nowMillis: number): void {
-    this.#verdict = 'unknown';
-    this.#sinceMillis = nowMillis;
-    this.#cause = undefined;
-    this.#goodRounds = 0;
-    this.#badRounds = 0;
-    this.#goodSinceMillis = undefined;
-    this.#forgetFigures();
+    if (this.#verdict !== 'down') this.#stand('unknown', undefined, nowMillis);
+    this.#beginAnew();
   }
 
   standing(nowMillis: number): VerdictStanding {
@@ -108,6 +117,7 @@ export class LinkVerdict {
       holdMillis: this.#damping.holdMillis(nowMillis),
       goodSinceMillis: this.#goodSinceMillis,
       failures: this.#damping.failures(nowMillis),
+      isHeldBack: this.#verdict === 'down' && this.#goodRounds >= this.#config.recover,
     };
   }
 
@@ -170,6 +180,19 @@ export class LinkVerdict {
     this.#sinceMillis = nowMillis;
     if (verdict === 'down') this.#forgetFigures();
     return { ...change, afterMillis };
+  }
+
+  #stand(verdict: Verdict, cause: FailureCause | undefined, nowMillis: number): void {
+    this.#verdict = verdict;
+    this.#cause = cause;
+    this.#sinceMillis = nowMillis;
+  }
+
+  #beginAnew(): void {
+    this.#goodRounds = 0;
+    this.#badRounds = 0;
+    this.#goodSinceMillis = undefined;
+    this.#forgetFigures();
   }
 
   #forgetFigures(): void {

@@ -6,9 +6,12 @@
 
 import type { ProbeRound } from './probe-round.ts';
 
+/** What there was instead of rounds: the link was gone (`loss`); or it was hung up, became another line, or the daemon did not run. */
+export type Interruption = 'loss' | 'gap';
+
 export type RecordedRound = ProbeRound & {
-  /** Between the round before and this one the link was not there. */
-  readonly isAfterGap?: true;
+  /** Between the round before and this one. */
+  readonly after?: Interruption;
 };
 
 /** About 200 bytes each: less than a megabyte for each link. */
@@ -17,11 +20,11 @@ const dropAtOnce = 256;
 
 export class RoundHistory {
   #rounds: RecordedRound[] = [];
-  #isAfterGap = false;
+  #after: Interruption | undefined;
 
   add(round: ProbeRound): void {
-    this.#rounds.push(this.#isAfterGap ? { ...round, isAfterGap: true } : round);
-    this.#isAfterGap = false;
+    this.#rounds.push(this.#after === undefined ? round : { ...round, after: this.#after });
+    this.#after = undefined;
     // In steps: moving 3,600 places for each round would be the greater part of its cost.
     if (this.#rounds.length > mostRounds + dropAtOnce) this.#rounds = this.#rounds.slice(-mostRounds);
   }
@@ -29,11 +32,11 @@ export class RoundHistory {
   /** What an earlier run recorded; before the first round of this one, which comes after a gap. */
   restore(rounds: readonly RecordedRound[]): void {
     this.#rounds = rounds.slice(-mostRounds);
-    this.gap();
+    this.interrupt('gap');
   }
 
-  gap(): void {
-    this.#isAfterGap = this.#rounds.length > 0;
+  interrupt(by: Interruption): void {
+    if (this.#rounds.length > 0) this.#after = by;
   }
 
   newest(limit: number = mostRounds): readonly RecordedRound[] {

@@ -44,7 +44,7 @@ test('a gap begins anew', () => {
   const [first, second, ...rest] = history(bad, bad, fine, bad, bad);
   assert.ok(first !== undefined && second !== undefined);
   const { changes } = replayRounds(
-    [first, { ...second, isAfterGap: true }, ...rest],
+    [first, { ...second, after: 'gap' }, ...rest],
     { ...probeConfig, retries: 2 },
     undefined,
   );
@@ -52,6 +52,17 @@ test('a gap begins anew', () => {
     changes.map(({ verdict }) => verdict),
     ['up'],
   );
+});
+
+test('that the link was gone counts as it did', () => {
+  const rounds = history(fine, fine, fine, fine, fine, fine, fine);
+  const gone = rounds.map((round, index) => (index === 2 ? { ...round, after: 'loss' as const } : round));
+  const ups = (holdMillis: number) =>
+    replayRounds(gone, { ...probeConfig, holdMillis }, undefined).changes.map(
+      ({ round }) => round.endedAtMillis,
+    );
+  assert.deepEqual(ups(1_000), [500, 4_500]);
+  assert.deepEqual(ups(60_000), [500]);
 });
 
 test('with the settings that it was recorded with, the record leads to what happened', () => {
@@ -71,13 +82,13 @@ test('with the settings that it was recorded with, the record leads to what happ
 
 test('the record is bounded, keeps the newest, and marks what came after a gap', () => {
   const record = new RoundHistory();
-  record.gap();
+  record.interrupt('gap');
   for (let index = 0; index < 2 * mostRounds; index++) record.add(roundOf(good, index));
-  record.gap();
+  record.interrupt('loss');
   record.add(roundOf(good, -1));
   assert.ok(record.newest(Number.POSITIVE_INFINITY).length < 1.1 * mostRounds, 'no more is kept');
   const rounds = record.newest();
   assert.equal(rounds.length, mostRounds);
-  assert.deepEqual([rounds.at(-1)?.isAfterGap, rounds.at(-2)?.startedAtMillis], [true, 2 * mostRounds - 1]);
-  assert.equal(rounds.filter(({ isAfterGap }) => isAfterGap).length, 1);
+  assert.deepEqual([rounds.at(-1)?.after, rounds.at(-2)?.startedAtMillis], ['loss', 2 * mostRounds - 1]);
+  assert.equal(rounds.filter(({ after }) => after !== undefined).length, 1);
 });

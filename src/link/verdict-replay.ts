@@ -28,7 +28,8 @@ export function replayRounds(
   const spent = { unknown: 0, up: 0, degraded: 0, down: 0 };
   let before = used[0]?.startedAtMillis ?? 0;
   for (const round of used) {
-    if (round.isAfterGap) verdict.reset(round.startedAtMillis);
+    if (round.after === 'loss') verdict.lost(round.startedAtMillis);
+    else if (round.after === 'gap') verdict.reset(round.startedAtMillis);
     else spent[verdict.standing(round.endedAtMillis).verdict] += round.endedAtMillis - before;
     before = round.endedAtMillis;
     const change = verdict.roundEnded(round);

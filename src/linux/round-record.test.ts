@@ -87,7 +87,7 @@ describe('the rounds of probes on disk', () => {
         endedAtMillis: fc.constant(0),
         targets: fc.array(target, { maxLength: 8 }),
         loadBps: fc.nat(),
-        isAfterGap: fc.constant(true as const),
+        after: fc.constantFrom('gap' as const, 'loss' as const),
       },
       { requiredKeys: ['startedAtMillis', 'endedAtMillis', 'targets'], noNullPrototype: true },
     );
@@ -108,7 +108,7 @@ describe('the rounds of probes on disk', () => {
   });
 
   it('are refused as a whole when the file is cut off anywhere, or any byte is another', async () => {
-    await write([round, { ...round, isAfterGap: true }], 2_000);
+    await write([round, { ...round, after: 'loss' }], 2_000);
     const whole = readFileSync(path());
     for (let length = 0; length < whole.length - 1; length++) {
       writeFileSync(path(), whole);

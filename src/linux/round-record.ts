@@ -49,7 +49,7 @@ const roundRow = z.tuple([
   millis,
   millis,
   millis.nullable(),
-  z.union([z.literal(0), z.literal(1)]),
+  z.union([z.literal(0), z.literal(1), z.literal(2)]),
   z.array(targetRow),
 ]);
 const recordSchema = z.object({
