@@ -135,7 +135,9 @@ describe(`a primary link that flaps at random (FLAPPING_SEED=${seed})`, () => {
     const deadline = performance.now() + withinMillis;
     for (;;) {
       const { internet } = await pair.a.status();
-      const carriers = (internet?.families ?? []).map((family) => family.carriers.map(({ link }) => link).join());
+      const carriers = (internet?.families ?? []).map((family) =>
+        family.carriers.map(({ link }) => link).join(),
+      );
       if (carriers.length === 2 && carriers.every((it) => it === wanted)) return;
       if (performance.now() > deadline)
         assert.fail(`carried by ${carriers.join(' and ')}\n${pair.a.child.output}`);
