@@ -28,6 +28,7 @@ test('a link that is gone has failed once, however often it is gone before it wa
   model.up(1_000);
   model.lost(2_000);
   model.lost(3_000);
+  model.down(4_000);
   assert.deepEqual([model.count, model.failedAt], [1, 2_000]);
 });
 

@@ -10,6 +10,7 @@ export class DampingModel {
   readonly #failedAt: number[] = [];
   #failures = 0;
   #upSince: number | undefined;
+  #wasLost = false;
   #anew = 0;
 
   constructor(probe: ProbeConfig) {
@@ -17,6 +18,8 @@ export class DampingModel {
   }
 
   down(nowMillis: number): void {
+    // That one that was lost is found to be down when it is there again is the same failure.
+    if (this.#wasLost) return;
     this.#forgive(nowMillis);
     this.#failures++;
     this.#upSince = undefined;
@@ -25,12 +28,14 @@ export class DampingModel {
 
   up(nowMillis: number): void {
     this.#forgive(nowMillis);
+    this.#wasLost = false;
     this.#upSince = nowMillis;
   }
 
   /** Its interface or address is gone: a failure, if it was up. */
   lost(nowMillis: number): void {
     if (this.#upSince !== undefined) this.down(nowMillis);
+    this.#wasLost = this.#failedAt.length > 0;
   }
 
   /** With another address, or hung up: a link that was up is not held back. */

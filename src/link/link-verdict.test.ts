@@ -291,6 +291,24 @@ describe('a link that is gone', () => {
     assert.equal(rig.state.failures, 1);
   });
 
+  it('and is silent when it is there again is told to be down, once each time', () => {
+    const rig = new ProbeRig();
+    rig.rounds(1, good);
+    for (let time = 0; time < 3; time++) {
+      rig.verdict.lost(rig.nowMillis);
+      const told = rig.rounds(5, silent);
+      assert.deepEqual(
+        told.map(({ before, verdict, cause, rounds }) => [before, verdict, cause, rounds]),
+        [['unknown', 'down', 'linkDead', 2]],
+      );
+    }
+    assert.equal(rig.state.failures, 1);
+    assert.deepEqual(
+      rig.rounds(4, good).map(({ before, verdict }) => [before, verdict]),
+      [['down', 'up']],
+    );
+  });
+
   it('and was never up has not failed', () => {
     const rig = new ProbeRig();
     rig.verdict.lost(0);

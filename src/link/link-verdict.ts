@@ -22,6 +22,7 @@ import { askedTargets } from './probe-target.ts';
 export type Verdict = 'unknown' | 'up' | 'degraded' | 'down';
 
 export type VerdictChange = {
+  /** `unknown` also of one that was gone, is there again and is found to be down. */
   readonly before: Verdict;
   readonly verdict: Exclude<Verdict, 'unknown'>;
   readonly cause: FailureCause | undefined;
@@ -65,6 +66,8 @@ export class LinkVerdict {
   #goodSinceMillis: number | undefined;
   #isLossy = false;
   #isSlow = false;
+  /** Whether a link that is down was said to be so since it is there. */
+  #isTold = false;
 
   constructor(config: ProbeConfig, rateBps: number | undefined, nowMillis: number) {
     this.#config = config;
@@ -85,7 +88,8 @@ export class LinkVerdict {
     const verdict = this.#next(judged.isGood, round.endedAtMillis);
     if (verdict === 'up' || verdict === 'unknown' || !judged.isGood) this.#cause = cause;
     if (verdict === 'degraded') this.#cause = this.#causeOfDegradation();
-    return verdict === this.#verdict || verdict === 'unknown' ? undefined : this.#change(verdict, round);
+    const isNews = verdict !== this.#verdict || (verdict === 'down' && !this.#isTold && this.#isBad);
+    return isNews && verdict !== 'unknown' ? this.#change(verdict, round) : undefined;
   }
 
   /** The link's interface or address is gone, which is a failure like any other: what comes back is held. */
@@ -149,8 +153,12 @@ export class LinkVerdict {
   #next(isGood: boolean, nowMillis: number): Verdict {
     const carrying = this.#isLossy || this.#isSlow ? 'degraded' : 'up';
     if (this.#verdict === 'down') return this.#mayReturn(nowMillis) ? carrying : 'down';
-    if (this.#badRounds > this.#config.retries) return 'down';
+    if (this.#isBad) return 'down';
     return isGood ? carrying : this.#verdict;
+  }
+
+  get #isBad(): boolean {
+    return this.#badRounds > this.#config.retries;
   }
 
   #mayReturn(nowMillis: number): boolean {
@@ -164,11 +172,11 @@ export class LinkVerdict {
   }
 
   #change(verdict: Exclude<Verdict, 'unknown'>, round: ProbeRound): VerdictChange {
-    const before = this.#verdict;
+    const before = verdict === this.#verdict ? 'unknown' : this.#verdict;
     const nowMillis = round.endedAtMillis;
     const figures = this.#figures.figures;
     // Of the recovery the hold that it had to last, of a failure the one to come.
-    if (verdict === 'down') this.#damping.failed(nowMillis);
+    if (verdict === 'down' && this.#verdict !== 'down') this.#damping.failed(nowMillis);
     const holdMillis = this.#damping.holdMillis(nowMillis);
     if (before === 'down' || before === 'unknown') {
       if (verdict !== 'down') this.#damping.recovered(nowMillis);
@@ -176,8 +184,9 @@ export class LinkVerdict {
     const rounds = verdict === 'down' ? this.#badRounds : this.#goodRounds;
     const change = { before, verdict, cause: this.#cause, round, figures, rounds, holdMillis };
     const afterMillis = nowMillis - this.#sinceMillis;
+    if (verdict !== this.#verdict) this.#sinceMillis = nowMillis;
     this.#verdict = verdict;
-    this.#sinceMillis = nowMillis;
+    this.#isTold = true;
     if (verdict === 'down') this.#forgetFigures();
     return { ...change, afterMillis };
   }
@@ -192,6 +201,7 @@ export class LinkVerdict {
     this.#goodRounds = 0;
     this.#badRounds = 0;
     this.#goodSinceMillis = undefined;
+    this.#isTold = false;
     this.#forgetFigures();
   }
 

@@ -36,7 +36,7 @@ export class RoundHistory {
   }
 
   interrupt(by: Interruption): void {
-    if (this.#rounds.length > 0) this.#after = by;
+    if (this.#rounds.length > 0 && this.#after !== 'loss') this.#after = by;
   }
 
   newest(limit: number = mostRounds): readonly RecordedRound[] {

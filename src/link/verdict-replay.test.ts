@@ -85,6 +85,8 @@ test('the record is bounded, keeps the newest, and marks what came after a gap',
   record.interrupt('gap');
   for (let index = 0; index < 2 * mostRounds; index++) record.add(roundOf(good, index));
   record.interrupt('loss');
+  // Its addresses come one after the other.
+  record.interrupt('gap');
   record.add(roundOf(good, -1));
   assert.ok(record.newest(Number.POSITIVE_INFINITY).length < 1.1 * mostRounds, 'no more is kept');
   const rounds = record.newest();
