@@ -172,7 +172,7 @@ describe('a step of a failover that fails', () => {
     const told = await failsAt(
       'rules',
       async () => {
-        shims.put({ program: 'ip', lines: 'rule add .*0x42530001' });
+        shims.put({ program: 'ip', how: 'refuse', lines: 'rule add .*0x42530001' });
         await site.gateway.ip(`rule del ${mark}`);
       },
       () => shims.takeAway(),
@@ -194,7 +194,7 @@ describe('a step of a failover that fails', () => {
   it('defaultRoute: its route is refused', async () => {
     const told = await failsAt(
       'defaultRoute',
-      () => shims.put({ program: 'ip', lines: 'route replace default .* table 7299' }),
+      () => shims.put({ program: 'ip', how: 'refuse', lines: 'route replace default .* table 7299' }),
       () => shims.takeAway(),
     );
     assert.match(told.evidence.problems.join(), /route replace default .* table 7299/);
@@ -225,6 +225,33 @@ describe('a step of a failover that fails', () => {
     await back();
     assert.deepEqual(await text(), usual);
   });
+
+  for (const [when, obstacle] of [
+    [
+      'before the default route',
+      { program: 'ip', how: 'hang', lines: 'route replace default .* table 7299' },
+    ],
+    ['behind the default route', { program: 'nft', how: 'hang', table: 'backstay-internet' }],
+  ] as const) {
+    it(`defaultRoute: the daemon is killed ${when}; the next one ends what it has begun`, async () => {
+      const kept = await site.connect(site.client, server.v4);
+      await kept.waitFor(/^3 \S*198\.18\.0\.1/m);
+      shims.put(obstacle);
+      await blackHole(true);
+      const endHanging = await shims.hangs(20_000);
+      site.daemon.kill();
+      await site.daemon.child.exited;
+      endHanging();
+      shims.takeAway();
+      await site.daemon.start(90_000);
+      await site.carriedBy(['link1'], AGAIN_MILLIS);
+      await restsAt(moved);
+      assert.equal(await site.wayOf(site.client, server.v4, CONNECT_MILLIS), 1);
+      await kept.waitFor(/error|closed/, BACKOFF_MILLIS);
+      await back();
+      assert.deepEqual(await text(), usual);
+    });
+  }
 
   /** The daemon's main thread opens no socket any more: netlink's among them. Programs that it runs do. */
   async function denySockets(): Promise<Child> {

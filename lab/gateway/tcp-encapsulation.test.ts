@@ -194,8 +194,8 @@ describe('paths by TCP on lines with a long round trip', () => {
     await sleep(3_000);
     const { sent, received, replies, medianMillis } = await echoes.finish();
     assert.equal(received, sent, 'every echo is answered');
-    // Nobody waits for the first word on a new connection: that would be two round trips more.
-    const late = replies.filter(({ millis }) => millis > 2 * medianMillis);
+    // Nobody waits for the first word on a new connection: that would be two round trips more. A busy machine may take one.
+    const late = replies.filter(({ millis }) => millis > 2.5 * medianMillis);
     assert.deepEqual(late, []);
     for (const watch of watches) {
       assert.deepEqual(await watch.of('tunnelDown'), []);
