@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { probeConfig } from '../../test/fixtures/probe-rig.ts';
 import type { Config, LinkConfig } from '../config/index.ts';
 import type { EventDetail } from '../journal/event.ts';
+import { parseIpAddress } from '../network/ip-address.ts';
 import type { NetworkSnapshot } from '../network/network-snapshot.ts';
 import { explainLink, tryLink } from './link-explanation.ts';
 import { LinkProbes } from './link-probes.ts';
 
-function open(links: readonly Partial<LinkConfig>[]) {
+const root = process.getuid?.() === 0;
+
+function open(links: readonly Partial<LinkConfig>[], isInUse = () => true) {
   const events: EventDetail[] = [];
   const config = { links, tunnels: [] } as unknown as Config;
   const probes = new LinkProbes(
     { config, record: (event) => events.push(event) },
-    { status: () => [], isInUse: () => true },
+    { status: () => [], isInUse },
   );
   return { probes, events };
 }
@@ -75,6 +79,40 @@ describe('links that are probed', () => {
       ],
     );
     assert.deepEqual(probes.ownTargets({ interfaces: [] }), []);
+  });
+
+  it('that are gone have failed, and those that were hung up have not', { skip: !root }, async () => {
+    const address = parseIpAddress('127.0.0.1') ?? assert.fail();
+    const probe = {
+      ...probeConfig,
+      targets: [{ kind: 'icmp', address } as const],
+      everyMillis: 50,
+      intervalMillis: 50,
+    };
+    const place = { link: 'lo', linkIndex: 0, interface: 'lo', interfaceIndex: 1, port: 4500 };
+    let isInUse = true;
+    const { probes } = open([{ ...fibre, name: 'lo', interface: 'lo', probe }], () => isInUse);
+    const standing = () => probes.get('lo')?.standing;
+    const comesUp = async () => {
+      assert.deepEqual(probes.adjust([{ ...place, family: 4, address, gateway: undefined }]), []);
+      for (let wait = 0; wait < 10_000 && standing()?.verdict !== 'up'; wait += 20) await sleep(20);
+      assert.equal(standing()?.verdict, 'up');
+    };
+    try {
+      await comesUp();
+      isInUse = false;
+      probes.adjust([]);
+      assert.deepEqual([standing()?.verdict, standing()?.failures], ['unknown', 0]);
+      isInUse = true;
+      await comesUp();
+      probes.adjust([]);
+      assert.deepEqual(
+        [standing()?.verdict, standing()?.cause, standing()?.failures],
+        ['down', 'linkGone', 1],
+      );
+    } finally {
+      probes.close();
+    }
   });
 
   it('that cannot be probed are told, and tried again', () => {

@@ -26,6 +26,14 @@ test('each calm while it is up forgives one failure, and what is beyond is not s
   assert.equal(damping.failures(900_000), 1);
 });
 
+test('a look that has a later time than the round that is judged next adds no failure', () => {
+  const damping = new FlapDamping(times);
+  damping.recovered(0);
+  assert.equal(damping.failures(5_000), 0);
+  damping.failed(4_999);
+  assert.equal(damping.failures(5_000), 1);
+});
+
 test('nothing is forgiven while it is down', () => {
   const damping = new FlapDamping(times);
   damping.failed(0);

@@ -50,7 +50,9 @@ export class FlapDamping {
   #wear(nowMillis: number): void {
     if (this.#calmSinceMillis === undefined) return;
     const { calmMillis } = this.#times;
-    const forgiven = Math.min(this.#failures, Math.floor((nowMillis - this.#calmSinceMillis) / calmMillis));
+    // Who looks at the link before a round is judged has a later time than the round's.
+    const calms = Math.max(0, Math.floor((nowMillis - this.#calmSinceMillis) / calmMillis));
+    const forgiven = Math.min(this.#failures, calms);
     this.#failures -= forgiven;
     // Without a failure no calm is saved up for the next one.
     this.#calmSinceMillis = this.#failures === 0 ? nowMillis : this.#calmSinceMillis + forgiven * calmMillis;
